@@ -33,5 +33,5 @@ class StorageError(NurtureError):
     """The database refused, is at the wrong revision, or may not be written."""
 
 
-class Conflict(NurtureError):
+class ConflictError(NurtureError):
     """The database has moved on in a way that makes the request unsafe; nothing was changed."""

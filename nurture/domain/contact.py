@@ -34,7 +34,8 @@ class Contact:
     """A person as one turn sees her.
 
     `memberships` says, per segment some campaign watches, whether she was inside after her last turn; a segment that is
-    missing was never looked at. `watched_since` is None for people created before anything was applied.
+    missing was never looked at. `enrols` is False until the first turn of a person who came by an import: what she is
+    already starts no campaign.
     `next_seq` numbers her enrolments and deliveries: (contact id, seq) is their primary key.
     """
 

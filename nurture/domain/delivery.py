@@ -86,7 +86,7 @@ class CountedMail:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A delivery of an active enrolment that has reached its end since the last turn; the enrolment goes on from `at`."""
+    """A delivery of an active enrolment that ended since the last turn; the enrolment goes on from `at`."""
 
     seq: int
     enrolment: int

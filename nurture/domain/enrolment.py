@@ -45,8 +45,8 @@ class Grant:
 class Enrolment:
     """Mutable on purpose: `decide` works on its own copy, which becomes the row.
 
-    `node` is where the person stands (None once ended) since `since`; `due_at` is when she goes on (None while a mail is
-    in flight, see `in_flight`). `planned_for` is when a postponed mail was first due: lateness counts from there.
+    `node` is where the person stands (None once ended) since `since`; `due_at` is when she goes on (None while a mail
+    is in flight, see `in_flight`). `planned_for` is when a postponed mail was first due: lateness counts from there.
     `visits` maps send ids to the pass in which they were received or skipped; `passes` grows with every `goto`.
     `watch_until` keeps an ended enrolment in sight for its goal.
     """

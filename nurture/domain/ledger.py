@@ -114,7 +114,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of the ledger. `detail` is plain JSON: the values conditions saw, the cap that was full, when room opens."""
+    """One line of the ledger. `detail` is plain JSON: the values conditions saw, the full cap, when room opens."""
 
     at: datetime
     kind: FactKind

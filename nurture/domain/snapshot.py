@@ -22,7 +22,6 @@ class Snapshot:
     names the programme's expressions can ask for. `enrolments` are the active ones and those still watched for a goal.
     `mails` are the marketing mails that can still count against a cap. `received` maps (campaign, step) to when it was
     last sent. `settled` are deliveries that ended since the last turn. `paused` names campaigns paused by hand.
-   
     """
 
     contact: Contact
@@ -80,8 +79,8 @@ class ConsentChange:
 class Turn:
     """The effects of one turn, written in one transaction.
 
-    `contact` is the row after the turn (its `due_at` says when it is due again, None: not by time). `enrolments` are the
-    new and changed ones, `cancelled` the seqs of pending deliveries that must not go any more.
+    `contact` is the row after the turn (its `due_at` says when it is due again, None: not by time). `enrolments` are
+    the new and changed ones, `cancelled` the seqs of pending deliveries that must not go any more.
     """
 
     contact: Contact
