@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 Properties = Mapping[str, Any]
-NOTHING: Properties = MappingProxyType({})
+
+
+class _Nothing(Mapping[str, Any]):
+    """The empty mapping, hashable, because dataclasses of Python 3.11 refuse a default that is not."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING: Properties = _Nothing()
 
 
 @dataclass(frozen=True, slots=True)
