@@ -76,12 +76,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class CountedMail:
-    """What caps need of an earlier mail: `at` is None while pending (it counts as if sent now)."""
+    """What caps need of an earlier mail: `at` is None while pending (it counts as if sent now).
+
+    A ghost is what a held-out person would have got: it fills the caps of other ghosts, never those of real mail.
+    """
 
     at: datetime | None
     category: str | None
     campaign: str
     step: str
+    ghost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Snapshot:
     enrolments: Sequence[Enrolment] = ()
     past: Mapping[str, PastEnrolment] = field(default=NOTHING)
     mails: Sequence[CountedMail] = ()
-    received: Mapping[tuple[str, str], datetime] = field(default=NOTHING)
+    received: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     settled: Sequence[Settled] = ()
     paused: frozenset[str] = frozenset()
 
@@ -90,7 +90,6 @@ class Turn:
     enrolments: list[Enrolment] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
-    acknowledged: list[int] = field(default_factory=list)
     recorded: list[Recorded] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)

@@ -1,0 +1,130 @@
+"""One contact's case while her turn is decided: what is known, what changes, and the effects collected so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nurture.domain.conditions import Condition, Facts
+from nurture.domain.enrolment import Enrolment, EnrolmentState
+from nurture.domain.event import Event
+from nurture.domain.ledger import Fact, FactKind, Reason
+from nurture.domain.programme import Campaign, Programme
+from nurture.domain.snapshot import Snapshot, Turn
+from nurture.domain.timing import zone_of
+
+
+class Case:
+    """The only mutable thing in a turn. Decisions read it and write to it; nothing leaves it before the turn ends."""
+
+    def __init__(self, programme: Programme, snapshot: Snapshot, now: datetime) -> None:
+        self.programme = programme
+        self.now = now
+        self.contact = snapshot.contact
+        self.zone: ZoneInfo = zone_of(snapshot.contact.zone, programme.zone)
+        self.turn = Turn(contact=snapshot.contact)
+        self.history: dict[str, list[Event]] = {name: list(seen) for name, seen in snapshot.history.items()}
+        self.enrolments: list[Enrolment] = list(snapshot.enrolments)
+        self.past = dict(snapshot.past)
+        self.mails = list(snapshot.mails)
+        self.received = dict(snapshot.received)
+        self.paused = snapshot.paused
+        self._changed: set[int] = set()
+        self._wake_at: datetime | None = None
+        self._named: Mapping[str, Any] | None = None
+
+    # --- the person
+
+    def alter(self, **changes: Any) -> None:
+        """Change columns of the contact's row."""
+        self.contact = replace(self.contact, **changes)
+        self._named = None
+
+    def take_seq(self) -> int:
+        seq = self.contact.next_seq
+        self.contact = replace(self.contact, next_seq=seq + 1)
+        return seq
+
+    def facts(self, enrolment: Enrolment | None = None, event: Event | None = None, **more: Any) -> Facts:
+        """What an expression may ask for, here and now."""
+        if self._named is None:
+            self._named = self.contact.named()
+        return Facts(
+            now=self.now,
+            contact=self._named,
+            event=event.properties if event is not None else None,
+            start=enrolment.start if enrolment is not None else None,
+            history=self.history,
+            stage=self.contact.stage,
+            stage_since=self.contact.stage_since,
+            segments=self.programme.segments,
+            received=self.received,
+            campaign=enrolment.campaign if enrolment is not None else None,
+            **more,
+        )
+
+    # --- her enrolments
+
+    def active(self) -> list[Enrolment]:
+        return [enrolment for enrolment in self.enrolments if enrolment.state is EnrolmentState.ACTIVE]
+
+    def campaign_of(self, enrolment: Enrolment) -> Campaign | None:
+        return self.programme.campaigns.get(enrolment.campaign)
+
+    def touch(self, enrolment: Enrolment) -> None:
+        """Mark an enrolment to be written."""
+        self._changed.add(enrolment.seq)
+
+    # --- effects
+
+    def note(
+        self,
+        kind: FactKind,
+        reason: Reason | None = None,
+        *,
+        enrolment: Enrolment | None = None,
+        campaign: str | None = None,
+        step: str | None = None,
+        delivery: int | None = None,
+        **detail: Any,
+    ) -> None:
+        """A line for the ledger; empty details are left out."""
+        self.turn.facts.append(
+            Fact(
+                at=self.now,
+                kind=kind,
+                reason=reason,
+                campaign=enrolment.campaign if enrolment is not None else campaign,
+                enrolment=enrolment.seq if enrolment is not None else None,
+                step=step,
+                delivery=delivery,
+                detail={key: _plain(value) for key, value in detail.items() if value is not None},
+            )
+        )
+
+    def wake(self, at: datetime | None) -> None:
+        """Be due again at `at`; the earliest wish wins."""
+        if at is not None and (self._wake_at is None or at < self._wake_at):
+            self._wake_at = at
+
+    def wake_for(self, condition: Condition, facts: Facts) -> None:
+        """Be due again when time alone may change the answer."""
+        self.wake(condition.next_change(facts))
+
+    def finish(self) -> Turn:
+        """Close the case: the contact's next due instant, and the rows that changed."""
+        for enrolment in self.active():
+            self.wake(enrolment.due_at)
+        due = self._wake_at
+        if due is not None and due <= self.now:  # would spin: whatever it is, it can wait a second
+            due = self.now + timedelta(seconds=1)
+        self.turn.contact = replace(self.contact, due_at=due, enrols=True)
+        self.turn.enrolments = [enrolment for enrolment in self.enrolments if enrolment.seq in self._changed]
+        return self.turn
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,76 @@
+"""What events say about consent, topics and addresses: the person's own word, and what her mailbox tells us."""
+
+from __future__ import annotations
+
+from nurture.domain.case import Case
+from nurture.domain.contact import Consent, SuppressionReason
+from nurture.domain.enrolment import LeftBy
+from nurture.domain.event import Event
+from nurture.domain.exits import leave
+from nurture.domain.ledger import FactKind, Reason
+from nurture.domain.programme import MailKind
+from nurture.domain.snapshot import ConsentChange
+
+UNSUBSCRIBED = "nurture.unsubscribed"
+RESUBSCRIBED = "nurture.resubscribed"
+BOUNCED = "nurture.bounced"
+COMPLAINED = "nurture.complained"
+
+
+def judge_consent(case: Case, event: Event) -> None:
+    topic = event.properties.get("topic") or None
+    if event.name == UNSUBSCRIBED or event.name in case.programme.consent_withdrawn_by:
+        _withdraw(case, event, topic)
+    elif event.name == RESUBSCRIBED or event.name in case.programme.consent_granted_by:
+        _grant(case, event, topic)
+    elif event.name == BOUNCED:
+        _suppress(case, SuppressionReason.BOUNCED)
+    elif event.name == COMPLAINED:
+        _withdraw(case, event, None)
+        _suppress(case, SuppressionReason.COMPLAINED)
+
+
+def _grant(case: Case, event: Event, topic: str | None) -> None:
+    contact = case.contact
+    if contact.consent is not Consent.GRANTED:
+        # A complaint is only lifted by a fresh, proven yes; a dead address stays dead.
+        lifted = contact.suppressed in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED}
+        case.alter(
+            consent=Consent.GRANTED, suppressed=None if lifted else contact.suppressed, version=contact.version + 1
+        )
+        case.turn.consents.append(ConsentChange(event.at, True, None, event.id, event.name))
+        case.note(FactKind.CONSENT_GRANTED, Reason.BY_EVENT, event=event.name)
+    if topic is not None and topic in case.contact.opted_out:
+        case.alter(opted_out=case.contact.opted_out - {topic}, version=case.contact.version + 1)
+        case.turn.consents.append(ConsentChange(event.at, True, topic, event.id, event.name))
+        case.note(FactKind.TOPIC_OPTED_IN, Reason.BY_EVENT, topic=topic)
+
+
+def _withdraw(case: Case, event: Event, topic: str | None) -> None:
+    contact = case.contact
+    if topic is not None:
+        if topic not in contact.opted_out:
+            case.alter(opted_out=contact.opted_out | {topic}, version=contact.version + 1)
+            case.turn.consents.append(ConsentChange(event.at, False, topic, event.id, event.name))
+            case.note(FactKind.TOPIC_OPTED_OUT, Reason.BY_EVENT, topic=topic)
+    elif contact.consent is not Consent.WITHDRAWN:
+        case.alter(consent=Consent.WITHDRAWN, version=contact.version + 1)
+        case.turn.consents.append(ConsentChange(event.at, False, None, event.id, event.name))
+        case.note(FactKind.CONSENT_WITHDRAWN, Reason.BY_EVENT, event=event.name)
+    _leave_marketing(case, topic)
+
+
+def _leave_marketing(case: Case, topic: str | None) -> None:
+    """Out of every campaign that has nothing left to say to her."""
+    for enrolment in case.active():
+        campaign = case.campaign_of(enrolment)
+        if campaign is None or (topic is not None and campaign.topic != topic):
+            continue
+        if all(send.kind is MailKind.MARKETING for send in campaign.sends):
+            leave(case, enrolment, LeftBy.UNSUBSCRIBED, Reason.BY_EVENT, topic=topic)
+
+
+def _suppress(case: Case, reason: SuppressionReason) -> None:
+    if case.contact.suppressed is None:
+        case.alter(suppressed=reason, version=case.contact.version + 1)
+        case.note(FactKind.SUPPRESSED, Reason.BY_EVENT, suppression=reason.value)

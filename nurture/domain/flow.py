@@ -1,0 +1,279 @@
+"""The flow: a person goes from node to node until she has to wait, or wants a mail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from nurture.domain import lifecycle
+from nurture.domain.case import Case
+from nurture.domain.chance import pick, share
+from nurture.domain.conditions import Expression
+from nurture.domain.enrolment import Enrolment, EnrolmentState, LeftBy
+from nurture.domain.event import Event
+from nurture.domain.exits import leave
+from nurture.domain.ledger import FactKind, Reason
+from nurture.domain.programme import (
+    Alert,
+    Branch,
+    Campaign,
+    CampaignStatus,
+    End,
+    Goto,
+    Move,
+    Record,
+    Send,
+    SetAttributes,
+    Split,
+    Step,
+    Wait,
+    WaitFor,
+    WaitQuiet,
+    WaitUntil,
+    Webhook,
+)
+from nurture.domain.snapshot import Outgoing, Recorded
+from nurture.domain.timing import add, add_months, at_local, next_clock
+
+FUEL = 500  # nodes one enrolment may pass in a turn; validation bounds loops, this bounds everything
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An enrolment that stands at a send and wants its mail."""
+
+    enrolment: Enrolment
+    campaign: Campaign
+    send: Send
+
+
+def advance(case: Case, enrolment: Enrolment) -> Wish | None:
+    """Walk until something has to be waited for. Returns the mail she wants, if that is what she stands at."""
+    for _ in range(FUEL):
+        if enrolment.state is not EnrolmentState.ACTIVE or enrolment.in_flight is not None:
+            return None
+        campaign = case.campaign_of(enrolment)
+        if campaign is None:
+            leave(case, enrolment, LeftBy.ARCHIVED, Reason.CAMPAIGN_GONE)
+            return None
+        node = _standing_at(case, campaign, enrolment)
+        if node is None:
+            leave(case, enrolment, LeftBy.FINISHED, Reason.FLOW_ENDED)
+            return None
+        if isinstance(node, Send):
+            return Wish(enrolment, campaign, node)
+        if not _pass(case, campaign, enrolment, node):
+            return None
+    leave(case, enrolment, LeftBy.FINISHED, Reason.LOOP_BOUND)
+    return None
+
+
+def go_on(case: Case, enrolment: Enrolment, target: str | None, at: datetime) -> None:
+    """Stand at `target` since `at`: waits there count from `at`, when the step before really ended."""
+    enrolment.node = target
+    enrolment.since = at
+    enrolment.due_at = enrolment.planned_for = None
+    case.touch(enrolment)
+
+
+def _standing_at(case: Case, campaign: Campaign, enrolment: Enrolment) -> Step | None:
+    """The node she stands at; an edit may have moved it, or taken it away."""
+    if enrolment.node is None:
+        return None
+    node = campaign.nodes.get(enrolment.node)
+    if node is None:
+        target = campaign.moved.get(enrolment.node)
+        case.note(FactKind.WENT_ON, Reason.MOVED_BY_EDIT, enrolment=enrolment, step=enrolment.node, to=target)
+        go_on(case, enrolment, target, enrolment.since or case.now)
+        node = campaign.nodes.get(target) if target is not None else None
+    return node
+
+
+def _pass(case: Case, campaign: Campaign, enrolment: Enrolment, node: Step) -> bool:
+    """Do what the node says. False when she has to wait here; her `due_at` says until when."""
+    match node:
+        case Wait() | WaitUntil() | WaitQuiet():
+            return _wait(case, enrolment, node)
+        case WaitFor():
+            return _wait_for(case, enrolment, node)
+        case Branch():
+            _branch(case, enrolment, node)
+        case Split():
+            arm = pick(node.arms, share(case.programme.seed, f"{campaign.name}|{node.name}", case.contact.id))
+            case.note(FactKind.SPLIT, enrolment=enrolment, step=node.id, split=node.name, arm=arm.name)
+            _go_to(case, enrolment, arm.target or node.next)
+        case Goto():
+            _jump(case, enrolment, node)
+        case End():
+            leave(case, enrolment, LeftBy.FINISHED, Reason.END_STEP)
+        case _:
+            _act(case, enrolment, node)
+            _go_to(case, enrolment, node.next)
+    return True
+
+
+def _go_to(case: Case, enrolment: Enrolment, target: str | None) -> None:
+    """On to the next node in no time."""
+    go_on(case, enrolment, target, enrolment.since or case.now)
+
+
+# --- waits -----------------------------------------------------------------------------------------------------------
+
+
+def _wait(case: Case, enrolment: Enrolment, node: Wait | WaitUntil | WaitQuiet) -> bool:
+    since = enrolment.since or case.now
+    match node:
+        case Wait():  # once begun it keeps its time, also when the file changes
+            due = enrolment.due_at or wait_ends(case, since, node)
+        case WaitUntil():
+            due = _until(case, enrolment, node) or since
+        case WaitQuiet():
+            seen = [event.at for name in node.after for event in case.history.get(name, ()) if event.at >= since]
+            due = add(max(seen, default=since), node.duration, case.zone, case.programme.calendar)
+    if due > case.now:
+        if enrolment.due_at != due:
+            enrolment.due_at = due
+            case.touch(enrolment)
+        return False
+    case.note(FactKind.WENT_ON, Reason.TIME_PASSED, enrolment=enrolment, step=node.id, since=since)
+    go_on(case, enrolment, node.next, max(due, since))
+    return True
+
+
+def wait_ends(case: Case, since: datetime, node: Wait) -> datetime:
+    """When a wait begun at `since` is over, in her zone."""
+    calendar = case.programme.calendar
+    due = add(since, node.duration, case.zone, calendar) if node.duration is not None else since
+    if node.until is None and node.days is None and not node.business_days:
+        return due
+    return next_clock(due, node.until, node.days, case.zone, calendar, node.business_days)
+
+
+def _until(case: Case, enrolment: Enrolment, node: WaitUntil) -> datetime | None:
+    """The instant an expression names; a bare date is its `until` time, or its first moment, in her zone."""
+    instant = as_instant(case, node.instant, enrolment)
+    if instant is None:
+        return None
+    if node.offset is not None:
+        instant = _shift(case, instant, node)
+    if node.until is not None:
+        return at_local(instant.astimezone(case.zone).date(), node.until, case.zone)
+    return instant
+
+
+def _shift(case: Case, instant: datetime, node: WaitUntil) -> datetime:
+    offset = node.offset
+    assert offset is not None
+    if not node.before:
+        return add(instant, offset, case.zone, case.programme.calendar)
+    day = instant.astimezone(case.zone)
+    earlier = add_months(day.date(), -offset.months) - timedelta(days=offset.days + offset.business_days)
+    return at_local(earlier, day.time(), case.zone) - offset.elapsed
+
+
+def as_instant(case: Case, expression: Expression, enrolment: Enrolment) -> datetime | None:
+    """A datetime, or an ISO date or date-time in somebody's data; anything else is unknown."""
+    value = expression.value(case.facts(enrolment))
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value) if len(value) > len("2026-01-31") else date.fromisoformat(value)
+        except ValueError:
+            return None
+    if isinstance(value, Event):
+        return value.at
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=case.zone).astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=case.zone).astimezone(UTC)
+    return None
+
+
+def _wait_for(case: Case, enrolment: Enrolment, node: WaitFor) -> bool:
+    since = enrolment.since or case.now
+    deadline = add(since, node.up_to, case.zone, case.programme.calendar)
+    for event in case.history.get(node.event, ()):
+        if since <= event.at <= deadline and (node.where is None or node.where.holds(case.facts(enrolment, event))):
+            case.note(FactKind.WENT_ON, Reason.EVENT_SEEN, enrolment=enrolment, step=node.id, event=node.event)
+            go_on(case, enrolment, node.then or node.next, max(event.at, since))
+            return True
+    if deadline <= case.now:
+        case.note(FactKind.WENT_ON, Reason.TIMED_OUT, enrolment=enrolment, step=node.id, event=node.event)
+        go_on(case, enrolment, node.otherwise or node.next, deadline)
+        return True
+    if enrolment.due_at != deadline:
+        enrolment.due_at = deadline
+        case.touch(enrolment)
+    return False
+
+
+# --- ways and deeds --------------------------------------------------------------------------------------------------
+
+
+def _branch(case: Case, enrolment: Enrolment, node: Branch) -> None:
+    facts = case.facts(enrolment, offer=None)
+    saw: list[dict[str, Any]] = []
+    for arm in node.arms:
+        if arm.condition is None or arm.condition.holds(facts):
+            case.note(
+                FactKind.BRANCHED, enrolment=enrolment, step=node.id, arm=arm.name or "else", conditions=saw or None
+            )
+            _go_to(case, enrolment, arm.target or node.next)
+            return
+        saw.extend(arm.condition.saw(facts))
+    case.note(FactKind.BRANCHED, enrolment=enrolment, step=node.id, arm="none", conditions=saw or None)
+    _go_to(case, enrolment, node.next)
+
+
+def _jump(case: Case, enrolment: Enrolment, node: Goto) -> None:
+    done = enrolment.jumps.get(node.id, 0)
+    if done >= node.times:
+        case.note(FactKind.WENT_ON, Reason.LOOP_BOUND, enrolment=enrolment, step=node.id)
+        _go_to(case, enrolment, node.next)
+        return
+    enrolment.jumps[node.id] = done + 1
+    enrolment.passes += 1
+    _go_to(case, enrolment, node.target)
+
+
+def _act(case: Case, enrolment: Enrolment, node: Step) -> None:
+    facts = case.facts(enrolment)
+    match node:
+        case SetAttributes():
+            values = {name: _plain(expression.value(facts)) for name, expression in node.values}
+            case.alter(attributes={**case.contact.attributes, **values}, version=case.contact.version + 1)
+            case.wake(case.now)  # stages and segments look at her again
+            case.note(FactKind.ATTRIBUTE_SET, Reason.BY_STEP, enrolment=enrolment, step=node.id, values=values)
+        case Move():
+            lifecycle.change_stage(case, node.stage, case.now, Reason.BY_STEP)
+            case.wake(case.now)
+        case Record():
+            values = {name: _plain(expression.value(facts)) for name, expression in node.values}
+            case.turn.recorded.append(Recorded(node.event, case.now, values))
+            case.note(FactKind.RECORDED, Reason.BY_STEP, enrolment=enrolment, step=node.id, event=node.event)
+        case Webhook():
+            _outgoing(case, enrolment, "webhook", node.name, node.id, None)
+        case Alert():
+            _outgoing(case, enrolment, "alert", node.team, node.id, node.text)
+
+
+def _outgoing(case: Case, enrolment: Enrolment, kind: str, name: str, step: str, text: str | None) -> None:
+    payload = {
+        "campaign": enrolment.campaign,
+        "enrolment": enrolment.seq,
+        "step": step,
+        "text": text,
+        "contact": {"id": case.contact.id, "external_id": case.contact.external_id, "email": case.contact.email},
+        "start": dict(enrolment.start),
+    }
+    case.turn.outgoing.append(Outgoing(kind, name, case.now, payload))
+    case.note(FactKind.CALLED if kind == "webhook" else FactKind.ALERTED, enrolment=enrolment, step=step, name=name)
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime | date) else value
+
+
+def is_open(case: Case, campaign: Campaign) -> bool:
+    """Mails of a paused or withdrawn campaign are held where they are; time goes on."""
+    return campaign.status in {CampaignStatus.LIVE, CampaignStatus.ARCHIVED} and campaign.name not in case.paused

@@ -1,0 +1,79 @@
+"""Stage transitions: by an event, by time spent in a stage, or because a condition has come true."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from nurture.domain import entry, exits
+from nurture.domain.case import Case
+from nurture.domain.event import Event
+from nurture.domain.ledger import FactKind, Reason
+from nurture.domain.programme import StageMove
+from nurture.domain.snapshot import StageChange
+from nurture.domain.timing import add
+
+MOST_MOVES_A_TURN = 10  # a lifecycle whose rules chase each other must come to rest
+
+
+def begin(case: Case) -> None:
+    """Somebody new stands in the first stage."""
+    if case.contact.stage is None:
+        change_stage(case, case.programme.lifecycle.first, case.contact.created_at, Reason.FIRST_STAGE)
+
+
+def move_on_event(case: Case, event: Event) -> None:
+    """The first rule that this event triggers; one event moves a person at most once."""
+    for move in case.programme.lifecycle.moves:
+        if event.name not in move.on or not _applies(case, move):
+            continue
+        if move.condition is None or move.condition.holds(case.facts(event=event)):
+            change_stage(case, move.to, event.at, Reason.ON_EVENT, event)
+            return
+
+
+def move_by_time(case: Case) -> None:
+    """Dwell and condition rules, in file order, again after each move."""
+    for _ in range(MOST_MOVES_A_TURN):
+        if not any(_move_now(case, move) for move in case.programme.lifecycle.moves):
+            return
+    case.note(FactKind.FAILED, Reason.LOOP_BOUND, stage=case.contact.stage)
+
+
+def change_stage(case: Case, stage: str, at: datetime, reason: Reason, event: Event | None = None) -> None:
+    """Append to the history, then let campaigns stop and start on the transition."""
+    before = case.contact.stage
+    if before == stage:
+        return
+    case.alter(stage=stage, stage_since=at)
+    case.turn.stages.append(StageChange(at, before, stage, event.id if event is not None else None))
+    moved: dict[str, Any] = {"from": before, "to": stage, "event": event.name if event else None}
+    case.note(FactKind.STAGE_MOVED, reason, **moved)
+    exits.stop_on_stage(case, before, stage)
+    entry.start_on_stage(case, before, stage, at, event)
+
+
+def _applies(case: Case, move: StageMove) -> bool:
+    stage = case.contact.stage
+    return move.to != stage and (move.from_stages is None or stage in move.from_stages)
+
+
+def _move_now(case: Case, move: StageMove) -> bool:
+    if move.on or not _applies(case, move):
+        return False
+    at = case.now
+    reason = Reason.CONDITION_HELD
+    if move.after is not None and case.contact.stage_since is not None:
+        at = add(case.contact.stage_since, move.after, case.zone, case.programme.calendar)
+        reason = Reason.DWELLED
+        if at > case.now:
+            case.wake(at)
+            return False
+    if move.condition is not None:
+        facts = case.facts()
+        if not move.condition.holds(facts):
+            case.wake_for(move.condition, facts)
+            return False
+        at = case.now
+    change_stage(case, move.to, at, reason)
+    return True

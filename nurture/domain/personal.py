@@ -1,0 +1,77 @@
+"""What a template may know of a person: plain dicts, lists, text, numbers and truths. Never a row, never a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from nurture.domain.contact import Contact
+from nurture.domain.enrolment import Grant
+from nurture.domain.offers import as_mapping
+from nurture.domain.programme import Campaign, Programme, Send, Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The signed, personal addresses of one mail."""
+
+    unsubscribe: str
+    preferences: str
+    view: str
+
+
+def sender_of(programme: Programme, send: Send) -> Sender:
+    """The sender a step names, else the first of the project."""
+    if send.sender is not None:
+        return programme.senders[send.sender]
+    return next(iter(programme.senders.values()))
+
+
+def template_context(
+    programme: Programme,
+    campaign: Campaign,
+    send: Send,
+    contact: Contact,
+    start: Mapping[str, Any],
+    grant: Grant | None,
+    links: Links,
+) -> dict[str, Any]:
+    """Everything the mail of this step can say about this person."""
+    sender = sender_of(programme, send)
+    context: dict[str, Any] = {
+        "contact": plain({**contact.named(), "locale": contact.locale or programme.locale}),
+        "start": plain(start),
+        "event": plain(start),
+        "campaign": {"name": campaign.name, "title": campaign.title},
+        "step": send.id,
+        "sender": {"name": sender.name, "email": sender.email},
+        "topic": topic_title(programme, campaign),
+        "unsubscribe_url": links.unsubscribe,
+        "preferences_url": links.preferences,
+        "view_url": links.view,
+    }
+    if grant is not None:
+        context["offer"] = plain(as_mapping(grant))
+    return context
+
+
+def topic_title(programme: Programme, campaign: Campaign) -> str | None:
+    """What people unsubscribe from, in words."""
+    topic = programme.topics.get(campaign.topic or "")
+    return topic.title if topic is not None else None
+
+
+def plain(value: Any) -> Any:
+    """A copy made of plain data only; instants and dates become ISO text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value if type(value) in _PLAIN else str(value)  # an enum member is text too
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
