@@ -1,0 +1,42 @@
+# Two commands do all the set-up they need: `make demo` and `make test`. Everything goes into .venv, nothing is global.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types imports bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(READY) ## sixty days of a demo shop in under a minute; mail stays on this machine
+	@$(BIN)/nurture demo
+
+test: $(READY) ## the whole test suite, on SQLite and PostgreSQL
+	@echo "Running the tests (SQLite and a real PostgreSQL, real SMTP servers, real daemons) ..."
+	@$(BIN)/python -m pytest -n 2 -q
+
+check: $(READY) ## format, lint, types, import contracts, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory test
+
+format: $(READY) ## put the code into the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## measure what has a threshold, and write benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the environment and everything the demo made
+	rm -rf .venv demo
+
+$(READY): pyproject.toml
+	@echo "Setting up .venv: the package and what its tests need (about a minute, once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "nurture needs Python 3.11 or newer; run: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $@

@@ -1,0 +1,162 @@
+"""Settings, from `NURTURE_*` variables and a `.env` file. All problems come in one message, and never a secret."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from nurture.errors import ConfigurationError
+
+PREFIX = "NURTURE_"
+SHORTEST_SECRET = 32
+
+
+class Delivery(StrEnum):
+    """Where mail goes. Nothing leaves the machine unless `smtp` is asked for."""
+
+    INBOX = "inbox"
+    SMTP = "smtp"
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _web_address(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must begin with https:// (or http:// on this machine)")
+    return value.rstrip("/")
+
+
+def _strong(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
+        raise ValueError(f"is too short; use {SHORTEST_SECRET} characters or more, for example from `nurture init`")
+    return value
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Frozen: read once, at the start."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    database_url: SecretStr = Field(SecretStr("sqlite:///nurture.db"), description="SQLite file or PostgreSQL database")
+    delivery: Delivery = Field(Delivery.INBOX, description="`inbox` keeps mail on this machine, `smtp` sends it")
+    smtp_url: SecretStr | None = Field(None, description="the relay: smtps://user:password@host:465, or smtp:// on 587")
+    base_url: Annotated[str, AfterValidator(_web_address)] = Field(
+        "http://127.0.0.1:8025", description="where links in mails lead: unsubscribe, preferences, view in browser"
+    )
+    secret_key: Annotated[SecretStr | None, AfterValidator(_strong)] = Field(
+        None, description="signs links and return paths; keep it, or links in old mails stop working"
+    )
+    old_secret_keys: Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)] = Field(
+        default_factory=list, description="former secret keys, comma-separated: still accepted, no longer used to sign"
+    )
+    inbox: Path = Field(Path("inbox"), description="the Maildir of the local inbox")
+    allow_list: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
+        default_factory=list, description="if set, only these addresses (or *@domain) are ever mailed; for staging"
+    )
+    bounce_domain: str | None = Field(None, description="domain of return paths; the sender's domain if not set")
+    dkim_domain: str | None = Field(None, description="sign with DKIM for this domain")
+    dkim_selector: str | None = Field(None, description="selector of the DKIM key")
+    dkim_key_file: Path | None = Field(None, description="private key in PEM, RSA (2048 bits or more) or Ed25519")
+    connections: int = Field(5, ge=1, le=100, description="how many connections to the relay at once")
+    mails_per_minute: int | None = Field(None, ge=1, description="the relay's limit, over all daemons")
+    per_domain: int = Field(5, ge=1, le=100, description="how many connections at once for one mailbox provider")
+    dot_timeout: int = Field(600, ge=60, description="seconds to wait for the reply to a whole mail (RFC 5321: 600)")
+    log_format: str = Field("auto", pattern="^(auto|text|json)$", description="`text`, `json`, or `auto`: by terminal")
+    log_addresses: bool = Field(False, description="write addresses to the log in clear instead of a keyed hash")
+    retention_days: int = Field(730, ge=30, description="how long the ledger and settled deliveries are kept")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` hands over: one door, so that every value has passed the same check."""
+        return (init_settings,)
+
+    def secrets(self) -> list[str]:
+        """The key that signs and those that still verify."""
+        if self.secret_key is None:
+            raise ConfigurationError(
+                "NURTURE_SECRET_KEY is not set; `nurture init` writes one, or use any long random text"
+            )
+        return [self.secret_key.get_secret_value(), *(key.get_secret_value() for key in self.old_secret_keys)]
+
+
+def load(env_file: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read `.env` (if it is there) and the environment, which wins. Raises ConfigurationError listing every problem."""
+    values = _gather(env_file, os.environ if environ is None else environ)
+    problems = [_unknown(name) for name in values if name not in Settings.model_fields]
+    known = {name: value for name, value in values.items() if name in Settings.model_fields and value != ""}
+    try:
+        settings = Settings(**known)
+    except ValidationError as error:
+        problems += [_told(detail) for detail in error.errors(include_input=False, include_url=False)]
+    else:
+        problems += _disagreements(settings)
+        if not problems:
+            return settings
+    raise ConfigurationError("the configuration has problems:\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+def _gather(env_file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    path = env_file or Path(".env")
+    if env_file is not None and not env_file.is_file():
+        raise ConfigurationError(f"{env_file}: no such file; --env-file must name one")
+    read = dotenv_values(path, interpolate=False) if path.is_file() else {}
+    merged = {**{name: value or "" for name, value in read.items()}, **environ}
+    return {name[len(PREFIX) :].lower(): value for name, value in merged.items() if name.startswith(PREFIX)}
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
+    return f"{PREFIX}{name.upper()} is not a setting{hint}"
+
+
+def _told(detail: Any) -> str:
+    name = PREFIX + "_".join(str(part) for part in detail["loc"][:1]).upper()
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{name} {message[0].lower()}{message[1:]}"
+
+
+def _is_here(address: str) -> bool:
+    return (urlsplit(address).hostname or "") in {"127.0.0.1", "localhost", "::1"}
+
+
+def _disagreements(settings: Settings) -> list[str]:
+    """What single values cannot show: settings that need each other."""
+    problems = []
+    if settings.delivery is Delivery.SMTP:
+        if settings.smtp_url is None:
+            problems.append("NURTURE_SMTP_URL must be set when NURTURE_DELIVERY is smtp")
+        if settings.secret_key is None:
+            problems.append("NURTURE_SECRET_KEY must be set when NURTURE_DELIVERY is smtp")
+        if _is_here(settings.base_url) and not _is_here(
+            settings.smtp_url.get_secret_value() if settings.smtp_url else ""
+        ):
+            problems.append(
+                "NURTURE_BASE_URL leads to this machine, so nobody could unsubscribe; set the public address"
+            )
+    dkim = (settings.dkim_domain, settings.dkim_selector, settings.dkim_key_file)
+    if any(dkim) and not all(dkim):
+        problems.append(
+            "NURTURE_DKIM_DOMAIN, NURTURE_DKIM_SELECTOR and NURTURE_DKIM_KEY_FILE belong together: set all or none"
+        )
+    if settings.dkim_key_file is not None and not settings.dkim_key_file.is_file():
+        problems.append(f"NURTURE_DKIM_KEY_FILE names {settings.dkim_key_file}, which is not a file")
+    return problems
