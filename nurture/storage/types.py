@@ -1,0 +1,159 @@
+# ruff: noqa: S608 - the SQL here is put together from names in this code only
+"""Column types, and the two constructs that hand a batch of ids or rows to a statement as one parameter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Boolean, ColumnElement, Dialect, Integer, Text, bindparam
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+BigId = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER PRIMARY KEY is SQLite's row id
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970, exactly; a naive datetime is refused."""
+    if instant.tzinfo is None:
+        raise ValueError(f"naive datetime {instant!r}: instants are aware, in UTC")
+    return (instant - EPOCH) // MICROSECOND
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An instant: timestamptz on PostgreSQL, microseconds since 1970 on SQLite. Refuses naive, always returns UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            if value.tzinfo is None:
+                raise ValueError(f"naive datetime {value!r}: instants are aware, in UTC")
+            return value.astimezone(UTC)
+        return micros(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            instant: datetime = value
+            return instant.astimezone(UTC)
+        return EPOCH + timedelta(microseconds=value)
+
+
+def dump_json(value: Any) -> str:
+    """Compact JSON, the same for both databases: no NaN, and no NUL, which PostgreSQL cannot hold."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
+    if "\\u0000" in text:
+        raise ValueError("text with a NUL character cannot be stored")
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: mapping proxies, sets (sorted, so that equal sets are equal text), dates, decimals."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, AbstractSet):
+        return sorted(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} cannot be stored as JSON")
+
+
+class _Many(TypeDecorator[Iterable[Any]]):
+    """A list as one parameter: an array on PostgreSQL, JSON text on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, text: bool) -> None:
+        super().__init__()
+        self.text = text
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(ARRAY(Text() if self.text else BigInteger()))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> Any:
+        values = list(value or ())
+        return values if dialect.name == "postgresql" else json.dumps(values, ensure_ascii=False)
+
+
+class _Among(FunctionElement[bool]):
+    """See `among`."""
+
+    name = "among"
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Among)
+def _among_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(part, **options) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(_Among, "postgresql")
+def _among_array(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(part, **options) for part in element.clauses)
+    return f"{column} = ANY({values})"
+
+
+def among(column: ColumnElement[Any], name: str = "ids", *, text: bool = False) -> ColumnElement[bool]:
+    """`column` is one of the list bound to `name`: one statement text (one plan) whatever the length of the list."""
+    return _Among(column, bindparam(name, type_=_Many(text)))
+
+
+class Batch:
+    """Rows handed to a statement as one parameter: JSON text, read as a table by either database.
+
+    `columns` maps names to int, text, instant or bool. `sql(dialect)` is the FROM item (name it yourself);
+    `text(dialect, rows)` is the value of its parameter `:batch`.
+    """
+
+    def __init__(self, **columns: str) -> None:
+        self.columns = columns
+
+    def sql(self, dialect: str) -> str:
+        if dialect == "sqlite":
+            read = ", ".join(f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(self.columns))
+            return f"(SELECT {read} FROM json_each(:batch))"
+        casts = {"int": "bigint", "text": "text", "instant": "timestamptz", "bool": "boolean"}
+        read = ", ".join(
+            f"CAST(row ->> {n} AS {casts[kind]}) AS {name}" for n, (name, kind) in enumerate(self.columns.items())
+        )
+        return f"(SELECT {read} FROM json_array_elements(CAST(:batch AS json)) AS rows(row))"
+
+    def text(self, dialect: str, rows: Iterable[Sequence[Any]]) -> str:
+        sqlite = dialect == "sqlite"
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, datetime):
+                return micros(value) if sqlite else value.astimezone(UTC).isoformat()
+            return value
+
+        return dump_json([[plain(value) for value in row] for row in rows])

