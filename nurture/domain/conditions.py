@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from nurture.domain.expression.change import next_change
+from nurture.domain.expression.change import Changes, changes
 from nurture.domain.expression.evaluate import compiled, truth
 from nurture.domain.expression.explain import observations
 from nurture.domain.expression.facts import Facts, Needs, needs_of
@@ -27,10 +27,12 @@ class Condition:
     tree: Node = field(repr=False)
     needs: Needs = field(init=False, repr=False)
     _judge: Callable[[Facts], bool | None] = field(init=False, repr=False)
+    _changes: Changes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs", needs_of(self.tree))
         object.__setattr__(self, "_judge", truth(self.tree))
+        object.__setattr__(self, "_changes", changes(self.tree))
 
     def holds(self, facts: Facts) -> bool | None:
         """The answer now; None is unknown. Never raises."""
@@ -42,7 +44,7 @@ class Condition:
 
     def next_change(self, facts: Facts) -> datetime | None:
         """The earliest instant after `facts.now` at which time alone may change the answer; None: it never will."""
-        return next_change(self.tree, facts)
+        return self._changes(facts)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Condition) and other.source == self.source

@@ -8,146 +8,170 @@ differences and products with what does not move, or both are bare. So each side
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from nurture.domain.expression.evaluate import compiled, entering, seen_events, truth
 from nurture.domain.expression.facts import Facts
 from nurture.domain.expression.tree import (
     Compare,
-    DaysSince,
     Either,
     Every,
     InSegment,
     Kind,
     Node,
-    Now,
     Past,
     children,
     moving,
 )
 from nurture.domain.expression.values import as_instant, compare, kind_of_value
 
+Changes = Callable[[Facts], datetime | None]
+
 _TICK = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 _HORIZON = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-def next_change(node: Node, facts: Facts) -> datetime | None:
-    """The earliest instant after `facts.now` at which the value of the node may differ; None: never."""
+def changes(node: Node) -> Changes:
+    """A function that gives the earliest instant after `facts.now` at which the value may differ; None: never."""
     match node:
         case Every() | Either():
-            return _joined_change(node, facts)
+            return _joined_changes(node)
         case Compare():
-            return _compare_change(node, facts)
+            return _compare_changes(node)
         case Past():
-            return _past_change(node, facts)
+            return _past_changes(node)
         case InSegment(name=name):
-            segment = None if name in facts.inside else facts.segments.get(name)
-            return None if segment is None else segment.next_change(entering(facts, name))
+            return _segment_changes(name)
         case _:
-            return _earliest(next_change(child, facts) for child in children(node))
+            return _first_of([changes(child) for child in children(node)])
+
+
+def _never(_: Facts) -> datetime | None:
+    return None
 
 
 def _earliest(instants: Iterable[datetime | None]) -> datetime | None:
     return min((instant for instant in instants if instant is not None), default=None)
 
 
-def _joined_change(node: Every | Either, facts: Facts) -> datetime | None:
+def _first_of(many: list[Changes]) -> Changes:
+    some = [change for change in many if change is not _never]
+    if not some:
+        return _never
+    return some[0] if len(some) == 1 else lambda facts: _earliest(change(facts) for change in some)
+
+
+def _joined_changes(node: Every | Either) -> Changes:
     """While one part decides, the others do not matter; so a decided answer stands until the last decider may fall."""
     decisive = isinstance(node, Either)
-    deciders = [part for part in node.parts if truth(part)(facts) is decisive]
-    if not deciders:
-        return _earliest(next_change(part, facts) for part in node.parts)
-    latest = facts.now
-    for part in deciders:
-        change = next_change(part, facts)
-        if change is None:
-            return None
-        latest = max(latest, change)
-    return latest
+    parts = [(truth(part), changes(part)) for part in node.parts]
+    if all(change is _never for _, change in parts):
+        return _never
+
+    def find(facts: Facts) -> datetime | None:
+        deciders = [change(facts) for judge, change in parts if judge(facts) is decisive]
+        if not deciders:
+            return _earliest(change(facts) for _, change in parts)
+        return None if None in deciders else max(change for change in deciders if change is not None)
+
+    return find
 
 
-def _past_change(node: Past, facts: Facts) -> datetime | None:
+def _segment_changes(name: str) -> Changes:
+    def find(facts: Facts) -> datetime | None:
+        segment = None if name in facts.inside else facts.segments.get(name)
+        return None if segment is None else segment.next_change(entering(facts, name))
+
+    return find
+
+
+def _past_changes(node: Past) -> Changes:
     """An event leaves the window, or `where=` changes its mind about one."""
-    changes: list[datetime | None] = []
-    events = seen_events(node)(facts)
-    if node.window is not None and events:
-        leaving = events[-1] if node.word in {"did", "last"} else events[0]
-        changes.append(leaving.at + node.window.length)
-    if node.where is not None and passing(node.where):
-        inner = facts.copy()
-        for event in seen_events(Past(node.word, node.event, node.window))(facts):
-            inner.event = event.properties
-            changes.append(next_change(node.where, inner))
-    return _earliest(changes)
+    window, where = node.window, _never if node.where is None else changes(node.where)
+    matching, candidates = seen_events(node), seen_events(replace(node, where=None))
+    leaving = -1 if node.word in {"did", "last"} else 0
+
+    def find(facts: Facts) -> datetime | None:
+        found: list[datetime | None] = []
+        if window is not None and (events := matching(facts)):
+            found.append(events[leaving].at + window.length)
+        if where is not _never:
+            inner = facts.copy()
+            for event in candidates(facts):
+                inner.event = event.properties
+                found.append(where(inner))
+        return _earliest(found)
+
+    return _never if window is None and where is _never else find
 
 
-def passing(node: Node) -> bool:
-    """Whether the instant of asking is part of the question."""
-    return isinstance(node, Now | DaysSince) or any(passing(child) for child in children(node))
-
-
-def _compare_change(node: Compare, facts: Facts) -> datetime | None:
-    steps = _earliest((next_change(node.left, facts), next_change(node.right, facts)))
+def _compare_changes(node: Compare) -> Changes:
+    steps = _first_of([changes(node.left), changes(node.right)])
     if moving(node.left) is moving(node.right):
         return steps  # nothing moves, or both do at the same pace
-    end = _HORIZON if steps is None else min(steps - _TICK, _HORIZON)
-    return _crossing(node, facts, end) or steps
+    crossing = _Crossing(node)
+
+    def find(facts: Facts) -> datetime | None:
+        step = steps(facts)
+        return crossing.before(_HORIZON if step is None else min(step - _TICK, _HORIZON), facts) or step
+
+    return find
 
 
-def _crossing(node: Compare, facts: Facts, end: datetime) -> datetime | None:
-    """The first instant in (now, end] at which the comparison comes out differently, None if there is none.
+class _Crossing:
+    """Finds when a comparison with one moving side comes out differently.
 
     Both sides are monotone, so an answer once left does not come back, and halving finds where it is left. The guess,
     solved as a straight line, nearly always saves the halving.
     """
-    outcome = _outcome(node, facts)
-    present = outcome(facts.now)
-    if end <= facts.now or outcome(end) == present:
-        return None
-    for guess in _guesses(node, facts):
-        if facts.now < guess <= end and outcome(guess) != present and outcome(guess - _TICK) == present:
-            return guess
-    same, other = facts.now, end
-    while other - same > _TICK:
-        middle = same + (other - same) // 2
-        if outcome(middle) == present:
-            same = middle
-        else:
-            other = middle
-    return other
 
+    def __init__(self, node: Compare) -> None:
+        self.op = node.op
+        self.left, self.right = compiled(node.left), compiled(node.right)
+        mover, still = (node.left, node.right) if moving(node.left) else (node.right, node.left)
+        self.mover, self.still = compiled(mover), compiled(still)
 
-def _outcome(node: Compare, facts: Facts) -> Callable[[datetime], object]:
-    """How the sides compare at an instant. Equality is passed through from one side to the other: both are told."""
-    left, right, op = compiled(node.left), compiled(node.right), node.op
-    inner = facts.copy()
+    def before(self, end: datetime, facts: Facts) -> datetime | None:
+        """The first instant in (now, end] with another outcome, None if there is none."""
+        inner = facts.copy()
+        present = self._outcome(inner, facts.now)
+        if end <= facts.now or self._outcome(inner, end) == present:
+            return None
+        for guess in self._guesses(facts):
+            near = facts.now < guess <= end and self._outcome(inner, guess) != present
+            if near and self._outcome(inner, guess - _TICK) == present:
+                return guess
+        same, other = facts.now, end
+        while other - same > _TICK:
+            middle = same + (other - same) // 2
+            if self._outcome(inner, middle) == present:
+                same = middle
+            else:
+                other = middle
+        return other
 
-    def at(instant: datetime) -> object:
+    def _outcome(self, inner: Facts, instant: datetime) -> object:
+        """How the sides compare at an instant. Equality is passed through from one side to the other: both are told."""
         inner.now = instant
-        one, other = left(inner), right(inner)
-        if op in {"==", "!="}:
+        one, other = self.left(inner), self.right(inner)
+        if self.op in {"==", "!="}:
             return compare("<", one, other), compare("==", one, other)
-        return compare(op, one, other)
+        return compare(self.op, one, other)
 
-    return at
-
-
-def _guesses(node: Compare, facts: Facts) -> list[datetime]:
-    mover, still = (node.left, node.right) if moving(node.left) else (node.right, node.left)
-    goal = compiled(still)(facts)
-    if isinstance(mover, Now):
-        instant = as_instant(goal)
-        return [] if instant is None else [instant, instant + _TICK]
-    value = compiled(mover)
-    start = value(facts)
-    later = facts.copy()
-    later.now = min(facts.now + _DAY, _HORIZON)
-    slope = (value(later) or 0) - start if kind_of_value(start) is Kind.NUMBER else 0
-    if not slope or kind_of_value(goal) is not Kind.NUMBER:
-        return []
-    try:
-        found = facts.now + timedelta(days=(goal - start) / slope)
-    except OverflowError:
-        return []
-    return [found, found + _TICK, found - _TICK]
+    def _guesses(self, facts: Facts) -> list[datetime]:
+        start, goal = self.mover(facts), self.still(facts)
+        if kind_of_value(start) is Kind.TIME:
+            instant = as_instant(goal)
+            return [] if instant is None else [instant, min(instant, _HORIZON) + _TICK]
+        later = facts.copy()
+        later.now = min(facts.now + _DAY, _HORIZON)
+        end = self.mover(later)
+        if not all(kind_of_value(value) is Kind.NUMBER for value in (start, goal, end)) or start == end:
+            return []
+        try:
+            found = facts.now + timedelta(days=(goal - start) / (end - start))
+            return [found, found + _TICK, found - _TICK]
+        except OverflowError:
+            return []

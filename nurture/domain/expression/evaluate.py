@@ -231,11 +231,11 @@ def _compare(node: Compare) -> Asked:
     if not isinstance(node.right, Literal) or isinstance(node.right.value, bool):
         return lambda facts: compare(op, left(facts), right(facts))
     apply, wanted = OPERATORS[op], node.right.value
-    kind = type(wanted)
+    kinds = {str} if isinstance(wanted, str) else {int, float}
 
     def judge(facts: Facts) -> bool | None:
         value = left(facts)
-        if type(value) is kind and kind is not float:  # the common case, without asking for kinds
+        if type(value) in kinds and value == value:
             return bool(apply(value, wanted))
         return compare(op, value, wanted)
 
@@ -244,6 +244,14 @@ def _compare(node: Compare) -> Asked:
 
 def _member(node: Member) -> Asked:
     item, container, negated = compiled(node.item), compiled(node.container), node.negated
+    texts = frozenset(node.container.values) if isinstance(node.container, Items) else frozenset()
+    if texts and all(isinstance(text, str) for text in texts):
+
+        def judge_text(facts: Facts) -> bool | None:
+            value = item(facts)
+            return (value in texts) is not negated if type(value) is str else None
+
+        return judge_text
 
     def judge(facts: Facts) -> bool | None:
         inside = member(item(facts), container(facts))

@@ -30,6 +30,17 @@ class Kind(StrEnum):
     ANY = "data"
 
 
+# What every contact has besides its attributes; see `Contact.named`.
+COLUMNS = {
+    "email": Kind.TEXT,
+    "external_id": Kind.TEXT,
+    "zone": Kind.TEXT,
+    "locale": Kind.TEXT,
+    "stage": Kind.TEXT,
+    "created_at": Kind.TIME,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """How far back `last=` looks: an event counts while it is younger than `length`."""
@@ -333,6 +344,8 @@ def kind_of(node: Node) -> Kind:
         return Kind.TRUTH if node.word == "did" else Kind.NUMBER
     if isinstance(node, Field):
         return Kind.TIME if node.parts == ("at",) else Kind.ANY
+    if isinstance(node, Path) and node.root == "contact" and len(node.parts) == 1:
+        return COLUMNS.get(str(node.parts[0]), Kind.ANY)
     return _KINDS[type(node)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from nurture.domain.event import Event
@@ -23,7 +23,6 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
 }
 _ABSURD = 1e300
-_MICROSECOND = timedelta(microseconds=1)
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
@@ -44,10 +43,10 @@ def kind_of_value(value: Any) -> Kind:
 
 def as_instant(value: Any) -> datetime | None:
     """A time, an ISO text, or the instant of an event."""
-    if isinstance(value, str):
-        return instant_of(value)
     if isinstance(value, Event):
         return value.at
+    if isinstance(value, str):
+        return instant_of(value)
     if isinstance(value, datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     return None
@@ -71,6 +70,8 @@ def member(item: Any, container: Any) -> bool | None:
     """Whether some member equals the item. Unknown if there are members but none of the item's kind."""
     if not isinstance(container, list | tuple):
         return None
+    if type(item) is str and item in container:
+        return True
     kind = kind_of_value(item)
     if kind not in {Kind.TRUTH, Kind.NUMBER, Kind.TEXT}:
         return None
@@ -100,7 +101,8 @@ def calculate(op: str, left: Any, right: Any) -> float | None:
 
 def days_between(earlier: datetime, later: datetime) -> float:
     """Elapsed days, one correctly rounded division of whole microseconds."""
-    return ((later - earlier) // _MICROSECOND) / MICROSECONDS_A_DAY
+    gap = later - earlier
+    return ((gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds) / MICROSECONDS_A_DAY
 
 
 def amount_of(properties: Mapping[str, Any], names: tuple[str, ...]) -> float:
