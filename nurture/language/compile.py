@@ -1,0 +1,276 @@
+"""All files of a project to one programme, or to every problem of every file."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from nurture.domain.conditions import Condition
+from nurture.domain.programme import Campaign, MailKind, Programme
+from nurture.language.campaigns import compile_campaign, send_ids
+from nurture.language.checks import check_campaign
+from nurture.language.contract import TemplateHead, check_contract, read_head
+from nurture.language.names import Known, Path, Scope, near_misses
+from nurture.language.people import Person, compile_person
+from nurture.language.problems import Problem, in_order
+from nurture.language.project import Policy, compile_policy, compile_segments, known_of
+from nurture.language.reading import read_model, read_text
+from nurture.language.schema import CampaignFile, PersonFile, ProjectFile, SegmentsFile, StoryFile
+from nurture.language.source import (
+    BRAND_FILE,
+    CAMPAIGNS,
+    PROJECT_FILE,
+    SEGMENTS_FILE,
+    SourceFile,
+    template_files,
+)
+from nurture.language.steps import Strict
+from nurture.language.stories import Story, compile_story
+
+Model = TypeVar("Model", bound=Strict)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """`programme` is None when any problem is an error. Problems are in order of file, line and column."""
+
+    programme: Programme | None
+    people: Mapping[str, Person]
+    stories: tuple[Story, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.is_error)
+
+
+def compile_project(sources: Mapping[str, str], *, previous: Programme | None = None) -> Compiled:
+    """Compile the files of a project (path to text, as `read_project` returns them).
+
+    With `previous`, the applied programme, each campaign's `moved` says where people who stand at steps that are gone
+    belong now, and `since` is carried over. Raises nothing: what is wrong is in `problems`.
+    """
+    return _Project(sources).compile(previous)
+
+
+@dataclass(slots=True)
+class _Project:
+    sources: Mapping[str, str]
+    files: list[SourceFile] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=list)
+    heads: dict[str, TemplateHead] = field(default_factory=dict)
+
+    def compile(self, previous: Programme | None) -> Compiled:
+        project_file, project = self._read(PROJECT_FILE, ProjectFile)
+        segments_file, segments = self._read(SEGMENTS_FILE, SegmentsFile)
+        if SEGMENTS_FILE not in self.sources:
+            segments = SegmentsFile.model_construct(version=1, segments={}, meta={})
+        campaign_rules = self._read_folder(CampaignFile, self._campaign_names())
+        known = known_of(
+            project,
+            segments,
+            templates=template_files(self.sources),
+            steps=self._steps(campaign_rules),
+        )
+        policy = compile_policy(project, self._scope(project_file, known)) if project else None
+        conditions = (
+            compile_segments(segments, self._scope(segments_file, known)) if segments_file.data and segments else {}
+        )
+        campaigns = self._campaigns(campaign_rules, known, project, policy)
+        people = self._people(known)
+        stories = self._stories(known, people)
+        self._report_misplaced()
+        self._check_templates(campaigns, people, conditions)
+        if project is not None:
+            self._check_law(project, project_file, campaigns)
+        self._near_misses()
+        problems = in_order(problem for file in self.files for problem in file.problems)
+        programme = None
+        if project is not None and policy is not None and not any(problem.is_error for problem in problems):
+            programme = self._programme(project, policy, conditions, campaigns, previous)
+        return Compiled(programme, people, stories, problems)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def _read(self, name: str, model: type[Model]) -> tuple[SourceFile, Model | None]:
+        if name not in self.sources:
+            file = SourceFile(name, "")
+            self.files.append(file)
+            if name == PROJECT_FILE:
+                file.report_at(
+                    "N112", 1, 1, f"{name} is missing", "run nurture init, or write it: lifecycle, senders, topics"
+                )
+            return file, None
+        file = read_text(name, self.sources[name])
+        self.files.append(file)
+        return file, read_model(file, model)
+
+    def _read_folder(self, model: type[Model], names: list[str]) -> list[tuple[SourceFile, Model | None]]:
+        return [self._read(name, model) for name in names]
+
+    def _campaign_names(self) -> list[str]:
+        return [
+            name
+            for name in sorted(self.sources)
+            if name.startswith(CAMPAIGNS) and name.count("/") == 1 and name.endswith(".yaml")
+            and name not in {PROJECT_FILE, SEGMENTS_FILE} and not name.startswith(f"{CAMPAIGNS}_")
+        ]  # fmt: skip
+
+    def _below(self, folder: str) -> list[str]:
+        return [name for name in sorted(self.sources) if name.startswith(CAMPAIGNS + folder) and name.endswith(".yaml")]
+
+    def _steps(self, rules: list[tuple[SourceFile, CampaignFile | None]]) -> dict[str, frozenset[str]]:
+        """The sends of every campaign, also of those that cannot be read, so that no mistake is reported twice."""
+        steps: dict[str, frozenset[str]] = {}
+        for file, rule in rules:
+            name = (
+                rule.campaign
+                if rule is not None
+                else file.data.get("campaign")
+                if isinstance(file.data, dict)
+                else None
+            )
+            if isinstance(name, str):
+                steps[name] = steps.get(name, frozenset()) | send_ids(file.data)
+        return steps
+
+    def _scope(self, file: SourceFile, known: Known, **more: Any) -> Scope:
+        scope = Scope(file, known, **more)
+        self.scopes.append(scope)
+        return scope
+
+    # --- compiling ---------------------------------------------------------------------------------------------------
+
+    def _campaigns(
+        self,
+        rules: list[tuple[SourceFile, CampaignFile | None]],
+        known: Known,
+        project: ProjectFile | None,
+        policy: Policy | None,
+    ) -> dict[str, Campaign]:
+        campaigns: dict[str, Campaign] = {}
+        first_file: dict[str, str] = {}
+        capped = frozenset(cap.category for cap in policy.caps if cap.category) if policy else frozenset()
+        for file, rule in rules:
+            if rule is None:
+                continue
+            if rule.campaign in first_file:
+                message = f'a campaign "{rule.campaign}" is already in {first_file[rule.campaign]}'
+                file.report("N201", ("campaign",), message, "names are identities; choose another")
+                continue
+            first_file[rule.campaign] = file.name
+            scope = self._scope(file, known, campaign=rule.campaign, offers=frozenset(rule.offers))
+            campaign, paths = compile_campaign(rule, scope)
+            quiet = project.quiet_hours if project else None
+            check_campaign(campaign, paths, file, quiet=quiet, capped=capped, step_ids=known.steps[rule.campaign])
+            campaigns[rule.campaign] = campaign
+        return campaigns
+
+    def _people(self, known: Known) -> dict[str, Person]:
+        people: dict[str, Person] = {}
+        for name in self._below("people/"):
+            file, rule = self._read(name, PersonFile)
+            if rule is None:
+                continue
+            if rule.person in people:
+                file.report("N201", ("person",), f'"{rule.person}" is already in {people[rule.person].file}')
+                continue
+            people[rule.person] = compile_person(rule, self._scope(file, known))
+        return people
+
+    def _stories(self, known: Known, people: Mapping[str, Person]) -> tuple[Story, ...]:
+        names = set(people)
+        for file in self.files:
+            if file.name.startswith(f"{CAMPAIGNS}people/") and isinstance(file.data, dict):
+                names.add(str(file.data.get("person")))
+        stories = []
+        for name in self._below("tests/"):
+            file, rule = self._read(name, StoryFile)
+            if rule is not None:
+                scope = self._scope(file, known, campaign=rule.campaign)
+                stories.append(compile_story(rule, scope, people, frozenset(names)))
+        return tuple(stories)
+
+    def _report_misplaced(self) -> None:
+        read = {file.name for file in self.files}
+        for name, text in self.sources.items():
+            if not name.startswith(CAMPAIGNS) or name in read:
+                continue
+            file = SourceFile(name, text)
+            self.files.append(file)
+            if name.endswith(".yml"):
+                file.report_at("N109", 1, 1, f"{name} is not read", f"name it {name.removesuffix('.yml')}.yaml")
+            else:
+                hint = "campaigns stand in campaigns/, tests in campaigns/tests/, people in campaigns/people/"
+                file.report_at("N109", 1, 1, f"{name} is not read here", hint)
+
+    def _check_templates(
+        self, campaigns: Mapping[str, Campaign], people: Mapping[str, Person], segments: Mapping[str, Condition]
+    ) -> None:
+        for template, path in template_files(self.sources).items():
+            self.heads[template] = read_head(path, self.sources[path])
+            self.files.append(self.heads[template].file)
+        for campaign in campaigns.values():
+            check_contract(campaign, self.heads, people, segments)
+
+    def _check_law(self, project: ProjectFile, file: SourceFile, campaigns: Mapping[str, Campaign]) -> None:
+        marketing = any(send.kind is MailKind.MARKETING for c in campaigns.values() for send in c.sends)
+        if marketing and not (project.postal_address or "").strip():
+            hint = "write postal_address: with the street, town and country people can write to"
+            path: Path = ("postal_address",) if "postal_address" in file.data else ()
+            file.report("N701", path, "marketing mail must show a postal address", hint)
+
+    def _near_misses(self) -> None:
+        uses: dict[str, list[tuple[Scope, Path]]] = defaultdict(list)
+        elsewhere: set[str] = set()
+        for scope in self.scopes:
+            beside = scope.file.name.startswith((f"{CAMPAIGNS}tests/", f"{CAMPAIGNS}people/"))
+            for name, path in scope.events:
+                uses[name].append((scope, path))
+                if beside and len(uses[name]) > 1:
+                    elsewhere.add(name)
+        near_misses(uses, elsewhere)
+
+    def _programme(
+        self,
+        project: ProjectFile,
+        policy: Policy,
+        segments: Mapping[str, Condition],
+        campaigns: Mapping[str, Campaign],
+        previous: Programme | None,
+    ) -> Programme:
+        programme = Programme(
+            lifecycle=policy.lifecycle,
+            campaigns=campaigns,
+            segments=segments,
+            senders=policy.senders,
+            topics=policy.topics,
+            categories=policy.categories,
+            caps=policy.caps,
+            quiet_hours=project.quiet_hours,
+            zone=project.zone,
+            locale=project.locale,
+            currency=project.currency,
+            calendar=policy.calendar,
+            postal_address=project.postal_address or "",
+            hold_out=project.hold_out or 0.0,
+            seed=project.seed,
+            consent_granted_by=frozenset(project.consent.granted_by or ()) if project.consent else frozenset(),
+            consent_withdrawn_by=frozenset(project.consent.withdrawn_by or ()) if project.consent else frozenset(),
+            teams=dict(project.teams),
+            webhooks=dict(project.webhooks),
+            brand={**project.brand, **self._brand()},
+        )
+        if previous is None:
+            return programme
+        from nurture.language.edits import carried_over
+
+        return carried_over(previous, programme)
+
+    def _brand(self) -> dict[str, Any]:
+        if BRAND_FILE not in self.sources:
+            return {}
+        data = read_text(BRAND_FILE, self.sources[BRAND_FILE]).data
+        return data if isinstance(data, dict) else {}
