@@ -22,7 +22,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_ABSURD = 1e300
+LARGEST_AMOUNT = 1e12
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
@@ -106,10 +106,10 @@ def days_between(earlier: datetime, later: datetime) -> float:
 
 
 def amount_of(properties: Mapping[str, Any], names: tuple[str, ...]) -> float:
-    """The first of the named properties that is a number; an order that names no amount adds nothing."""
+    """The first of the named properties that is a number (below a million million); without one, nothing is added."""
     for name in names:
         value = properties.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _ABSURD:
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_AMOUNT:
             return float(value)
     return 0.0
 
