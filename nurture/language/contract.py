@@ -20,6 +20,8 @@ from nurture.language.reading import read_text
 from nurture.language.source import SourceFile
 
 _NEED = re.compile(r"(contact|start|event|offer)((?:\.[A-Za-z_]\w*(?:\[\])?)+)(\?)?")
+_NEEDS_BLOCK = re.compile(r"^needs:.*?(?=^[^\s\]-]|\Z)", re.MULTILINE | re.DOTALL)
+_BARE_LIST_NEED = re.compile(r"""(?<![\w."'])[A-Za-z_][\w.]*(?:\[\][\w.]*)+\??(?!["'])""")
 ALWAYS_THERE = frozenset({"email", "stage", "created_at"})
 COLUMNS = frozenset({"email", "external_id", "zone", "locale", "stage", "created_at"})
 
@@ -58,7 +60,7 @@ def read_head(path: str, text: str) -> TemplateHead:
         file = SourceFile(path, text)
         file.report_at("N401", 1, 1, "the front matter is opened and never closed", "end it with a line ---")
         return TemplateHead(file, is_listed=False)
-    file = read_text(path, "\n".join(lines[1:end]), first_line=2, whole=text)
+    file = read_text(path, _quoted("\n".join(lines[1:end])), first_line=2, whole=text)
     if not isinstance(file.data, dict):
         if not file.problems:
             file.report("N401", (), "the front matter must be a mapping", "write subject: ... between the lines ---")
@@ -66,6 +68,11 @@ def read_head(path: str, text: str) -> TemplateHead:
     head = TemplateHead(file, has_subject=bool(str(file.data.get("subject") or "").strip()))
     head.needs = tuple(_needs(file))
     return head
+
+
+def _quoted(block: str) -> str:
+    """`start.items[].name` reads well and is not YAML inside a [list]: quote such needs for the author."""
+    return _NEEDS_BLOCK.sub(lambda found: _BARE_LIST_NEED.sub(r'"\g<0>"', found[0]), block)
 
 
 def _needs(file: SourceFile) -> Iterable[Need]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -17,7 +18,7 @@ from pydantic_core import ErrorDetails
 from nurture.language.problems import Severity, did_you_mean
 from nurture.language.source import SourceFile
 from nurture.language.steps import SendStep, Strict
-from nurture.yaml_text import YamlProblem, load
+from nurture.yaml_text import Marks, YamlProblem, load
 
 Model = TypeVar("Model", bound=Strict)
 Path = tuple[str | int, ...]
@@ -44,11 +45,17 @@ def read_text(name: str, text: str, *, first_line: int = 1, whole: str | None = 
     if _report_bare_braces(file, text):
         return file
     try:
-        file.data, file.marks = load(text, name)
+        file.data, file.marks = _loaded(text, name)
     except YamlProblem as problem:
         message = str(problem).removeprefix(name).removeprefix(":").strip()
         file.report_at("N100", problem.line, problem.column, message, problem.hint)
     return file
+
+
+@lru_cache(maxsize=512)
+def _loaded(text: str, name: str) -> tuple[Any, Marks]:
+    """Parsing YAML is most of the work of compiling, and while somebody edits one file the others stay as they are."""
+    return load(text, name)
 
 
 def _report_bare_braces(file: SourceFile, text: str) -> bool:
@@ -85,16 +92,35 @@ def read_model(file: SourceFile, model: type[Model]) -> Model | None:
     kept = copy.deepcopy(file.data)
     for round_number in range(_MAX_ROUNDS):
         seen: dict[int, type[Strict]] = {}
+        faults: list[tuple[Path, ErrorDetails]] = []
+        read = None
         try:
-            return model.model_validate(kept, context=seen)
+            read = model.model_validate(kept, context=seen)
         except ValidationError as error:
             faults = [(_path(kept, fault["loc"]), fault) for fault in error.errors(include_url=False)]
         if round_number == 0:
             for path, fault in faults:
                 _report(file, kept, seen, path, fault)
+            _report_nothing(file, kept, seen, {path for path, _ in faults})
+        if read is not None:
+            return read
         if not _prune(file, kept, [(path, fault["type"]) for path, fault in faults]):
             return None
     return None
+
+
+def _report_nothing(file: SourceFile, data: Any, seen: dict[int, type[Strict]], said: set[Path]) -> None:
+    """A key without a value is a thought that was not finished: `if:` must not come to mean always."""
+    waiting: list[tuple[Path, Any]] = [((), data)]
+    while waiting:
+        path, node = waiting.pop()
+        items = node.items() if isinstance(node, dict) else enumerate(node)
+        for key, value in items:
+            here = (*path, key)
+            if isinstance(value, dict | list):
+                waiting.append((here, value))
+            elif value is None and isinstance(node, dict) and id(node) in seen and here not in said:
+                file.report("N104", here, f"{key} has no value", "write one, or delete the line", key=True)
 
 
 def _word(model: type[Strict]) -> str:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import core_schema
 
 from nurture.language.fields import (
     ClockField,
@@ -270,19 +281,30 @@ def kind_of(value: object) -> str | None:
     return "wait" if "until" in value or "on" in value else None
 
 
-def _one_kind(value: object) -> object:
-    if value == "end":
-        return {"end": True}
-    if not isinstance(value, dict):
-        hint = f"write `- {value}: ...`" if isinstance(value, str) and value in KINDS else None
-        raise refuse("N105", "a step is a mapping, like `- wait: 1 day`", hint)
-    kinds = [kind for kind in KINDS if kind in value]
-    if len(kinds) > 1:
-        both = " and ".join(kinds)
-        raise refuse("N108", f"a step does one thing; this one has {both}", "begin a new step with `- ` before each")
-    if kind_of(value) is None:
-        raise refuse("N108", f"no kind of step: {', '.join(value) or 'nothing'}", _kind_hint(value))
-    return value
+class _OneKind:
+    """Lets a step through that is of exactly one kind; `- end` may be written as a word."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"const": "end"}, handler(core)]}
+
+    def check(self, value: object) -> object:
+        if value == "end":
+            return {"end": True}
+        if not isinstance(value, dict):
+            hint = f"write `- {value}: ...`" if isinstance(value, str) and value in KINDS else None
+            raise refuse("N105", "a step is a mapping, like `- wait: 1 day`", hint)
+        kinds = [kind for kind in KINDS if kind in value]
+        if len(kinds) > 1:
+            message = "a step does one thing; this one has " + " and ".join(kinds)
+            raise refuse("N108", message, "begin a new step with `- ` before each")
+        if kind_of(value) is None:
+            raise refuse("N108", f"no kind of step: {', '.join(value) or 'nothing'}", _kind_hint(value))
+        return value
 
 
 def _kind_hint(value: dict[str, object]) -> str:
@@ -315,7 +337,7 @@ Step = Annotated[
     | Annotated[GotoStep, _tag("goto")]
     | Annotated[EndStep, _tag("end")],
     Discriminator(lambda value: f"<{kind_of(value)}>"),
-    BeforeValidator(_one_kind),
+    _OneKind(),
 ]
 
 for _model in (WaitForStep, BranchArm, SplitArm, BranchStep, SplitStep):
