@@ -17,7 +17,7 @@ from nurture.domain.case import Case
 from nurture.domain.delivery import CountedMail, Delivery, DeliveryState
 from nurture.domain.eligibility import ineligible
 from nurture.domain.enrolment import Grant
-from nurture.domain.flow import Wish, go_on, is_open
+from nurture.domain.flow import Wish, go_on, is_open, was_received
 from nurture.domain.ledger import FactKind, Reason
 from nurture.domain.programme import Campaign, MailKind, OnCap, Programme, Send
 from nurture.domain.timing import add, next_allowed, zone_of
@@ -74,8 +74,9 @@ def _is_due(case: Case, wish: Wish) -> bool:
             reason = Reason.QUIET_HOURS if in_quiet else Reason.SEND_WINDOW
             case.note(FactKind.POSTPONED, reason, enrolment=enrolment, step=send.id, until=due)
     if not is_open(case, wish.campaign):
-        enrolment.due_at = None  # whoever resumes the campaign wakes its people
-        case.touch(enrolment)
+        if enrolment.due_at is not None:
+            enrolment.due_at = None  # whoever resumes the campaign wakes its people
+            case.touch(enrolment)
         return False
     return enrolment.due_at is None or enrolment.due_at <= case.now
 
@@ -84,7 +85,7 @@ def _judge(case: Case, wish: Wish) -> None:
     enrolment, send, campaign = wish.enrolment, wish.send, wish.campaign
     due = _due(wish)
     deadline = deadline_of(case, send, due)
-    if any(enrolment.visits.get(name) == enrolment.passes for name in (send.id, *send.was)):
+    if was_received(enrolment, send):
         _skip(case, wish, Reason.ALREADY_RECEIVED)
         return
     if case.now > deadline:
@@ -102,7 +103,7 @@ def _judge(case: Case, wish: Wish) -> None:
             return
         granted = offered
     if send.condition is not None:
-        facts = case.facts(enrolment, offer=offers.as_mapping(granted) if granted is not None else None)
+        facts = case.facts(enrolment, grant=granted)
         holds = send.condition.holds(facts)
         if not holds:
             unknown = Reason.CONDITION_UNKNOWN if holds is None else Reason.CONDITION_FALSE

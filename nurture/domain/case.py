@@ -9,8 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nurture.domain.conditions import Condition, Facts
-from nurture.domain.enrolment import Enrolment, EnrolmentState
-from nurture.domain.event import Event
+from nurture.domain.enrolment import Enrolment, EnrolmentState, Grant
+from nurture.domain.event import Event, plain
 from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.programme import Campaign, Programme
 from nurture.domain.snapshot import Snapshot, Turn
@@ -32,6 +32,8 @@ class Case:
         self.mails = list(snapshot.mails)
         self.received = dict(snapshot.received)
         self.paused = snapshot.paused
+        self.stirred = False  # a step changed the person: stages and segments have to look at her again
+        self.freed = False  # a mail that held a slot may not go after all
         self._changed: set[int] = set()
         self._wake_at: datetime | None = None
         self._named: Mapping[str, Any] | None = None
@@ -48,8 +50,12 @@ class Case:
         self.contact = replace(self.contact, next_seq=seq + 1)
         return seq
 
-    def facts(self, enrolment: Enrolment | None = None, event: Event | None = None, **more: Any) -> Facts:
-        """What an expression may ask for, here and now."""
+    def facts(
+        self, enrolment: Enrolment | None = None, event: Event | None = None, grant: Grant | None = None
+    ) -> Facts:
+        """What an expression may ask for, here and now. `grant` is the offer in hand, else the last one she got."""
+        if grant is None and enrolment is not None:
+            grant = enrolment.latest_grant
         if self._named is None:
             self._named = self.contact.named()
         return Facts(
@@ -63,7 +69,7 @@ class Case:
             segments=self.programme.segments,
             received=self.received,
             campaign=enrolment.campaign if enrolment is not None else None,
-            **more,
+            offer=grant.named() if grant is not None else None,
         )
 
     # --- her enrolments
@@ -101,7 +107,7 @@ class Case:
                 enrolment=enrolment.seq if enrolment is not None else None,
                 step=step,
                 delivery=delivery,
-                detail={key: _plain(value) for key, value in detail.items() if value is not None},
+                detail={key: plain(value) for key, value in detail.items() if value is not None},
             )
         )
 
@@ -116,6 +122,8 @@ class Case:
 
     def finish(self) -> Turn:
         """Close the case: the contact's next due instant, and the rows that changed."""
+        if self.freed:
+            self._ask_again()
         for enrolment in self.active():
             self.wake(enrolment.due_at)
         due = self._wake_at
@@ -125,6 +133,10 @@ class Case:
         self.turn.enrolments = [enrolment for enrolment in self.enrolments if enrolment.seq in self._changed]
         return self.turn
 
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    def _ask_again(self) -> None:
+        """Whether a cancelled mail gave its slot back is known only when this turn is written: ask right after."""
+        soon = self.now + timedelta(seconds=1)
+        for enrolment in self.active():
+            if enrolment.planned_for is not None and enrolment.due_at is not None and enrolment.due_at > soon:
+                enrolment.due_at = max(enrolment.planned_for, soon)
+                self.touch(enrolment)

@@ -8,7 +8,7 @@ from nurture.domain.enrolment import LeftBy
 from nurture.domain.event import Event
 from nurture.domain.exits import leave
 from nurture.domain.ledger import FactKind, Reason
-from nurture.domain.programme import MailKind
+from nurture.domain.programme import MailKind, Programme
 from nurture.domain.snapshot import ConsentChange
 
 UNSUBSCRIBED = "nurture.unsubscribed"
@@ -18,7 +18,7 @@ COMPLAINED = "nurture.complained"
 
 
 def judge_consent(case: Case, event: Event) -> None:
-    topic = event.properties.get("topic") or None
+    topic = _topic(case, event)
     if event.name == UNSUBSCRIBED or event.name in case.programme.consent_withdrawn_by:
         _withdraw(case, event, topic)
     elif event.name == RESUBSCRIBED or event.name in case.programme.consent_granted_by:
@@ -30,14 +30,38 @@ def judge_consent(case: Case, event: Event) -> None:
         _suppress(case, SuppressionReason.COMPLAINED)
 
 
+def withdrawn_by(programme: Programme) -> frozenset[str]:
+    """The events that say no, which a yes that is reported late has to be compared with."""
+    return programme.consent_withdrawn_by | {UNSUBSCRIBED, COMPLAINED}
+
+
+def _topic(case: Case, event: Event) -> str | None:
+    """What she says yes or no to; a topic we do not have is all of them, so that no "no" is lost in a rename."""
+    topic = event.properties.get("topic")
+    return topic if isinstance(topic, str) and topic in case.programme.topics else None
+
+
+def _is_overruled(case: Case, event: Event, topic: str | None) -> bool:
+    """Whether she said no after this yes, which comes late: a stop is a stop."""
+    return any(
+        said_no.at > event.at and _topic(case, said_no) in {None, topic}
+        for name in withdrawn_by(case.programme)
+        for said_no in case.history.get(name, ())
+    )
+
+
 def _grant(case: Case, event: Event, topic: str | None) -> None:
     contact = case.contact
+    if _is_overruled(case, event, topic):
+        return
+    # A complaint is only lifted by a fresh, proven yes; a dead address stays dead.
+    if contact.suppressed in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED}:
+        case.alter(suppressed=None, version=contact.version + 1)
+        case.note(FactKind.UNSUPPRESSED, Reason.BY_EVENT, event=event.name)
     if contact.consent is not Consent.GRANTED:
-        # A complaint is only lifted by a fresh, proven yes; a dead address stays dead.
-        lifted = contact.suppressed in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED}
-        case.alter(
-            consent=Consent.GRANTED, suppressed=None if lifted else contact.suppressed, version=contact.version + 1
-        )
+        # Yes to one topic is yes to that one only.
+        others = frozenset(case.programme.topics) - {topic} if topic is not None else frozenset()
+        case.alter(consent=Consent.GRANTED, opted_out=contact.opted_out | others, version=contact.version + 1)
         case.turn.consents.append(ConsentChange(event.at, True, None, event.id, event.name))
         case.note(FactKind.CONSENT_GRANTED, Reason.BY_EVENT, event=event.name)
     if topic is not None and topic in case.contact.opted_out:
@@ -66,7 +90,7 @@ def _leave_marketing(case: Case, topic: str | None) -> None:
         campaign = case.campaign_of(enrolment)
         if campaign is None or (topic is not None and campaign.topic != topic):
             continue
-        if all(send.kind is MailKind.MARKETING for send in campaign.sends):
+        if campaign.sends and all(send.kind is MailKind.MARKETING for send in campaign.sends):
             leave(case, enrolment, LeftBy.UNSUBSCRIBED, Reason.BY_EVENT, topic=topic)
 
 

@@ -7,6 +7,7 @@ anniversaries), then every enrolment walks on, and last the mails that want to g
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from nurture.domain import lifecycle
@@ -15,12 +16,19 @@ from nurture.domain.case import Case
 from nurture.domain.consent import judge_consent
 from nurture.domain.delivery import Settled
 from nurture.domain.enrolment import LeftBy
-from nurture.domain.entry import start_by_hand, start_on_dates, start_on_event, start_on_segments
-from nurture.domain.event import Event
+from nurture.domain.entry import (
+    as_key,
+    is_mark,
+    start_by_hand,
+    start_on_dates,
+    start_on_event,
+    start_on_segments,
+)
+from nurture.domain.event import NOTHING, Event
 from nurture.domain.exits import judge_event, leave, stop_in_segments
-from nurture.domain.flow import advance, go_on
+from nurture.domain.flow import advance, go_on, standing_at, was_received
 from nurture.domain.ledger import Reason
-from nurture.domain.programme import Programme, SegmentStart, Send
+from nurture.domain.programme import Programme, Send
 from nurture.domain.snapshot import Snapshot, Turn
 
 ENROL, EJECT = "nurture.enrol", "nurture.eject"
@@ -33,21 +41,35 @@ def decide(programme: Programme, snapshot: Snapshot, now: datetime) -> Turn:
     The snapshot's enrolments are changed in place and handed back in the turn; the caller must not use them otherwise.
     """
     case = Case(programme, snapshot, now)
-    lifecycle.begin(case)
+    lifecycle.begin(case, snapshot.pending)
+    unseen = _first_look(case)
     for settled in snapshot.settled:
         _settle(case, settled)
     for event in snapshot.pending:
         _judge(case, event)
-    lifecycle.move_by_time(case)
-    _judge_segments(case)
-    start_on_dates(case)
+    _judge_time(case, unseen)
     for _ in range(ROUNDS):
         before = len(case.turn.facts)
         wishes = [wish for enrolment in case.active() if (wish := advance(case, enrolment)) is not None]
+        if case.stirred:  # before any mail is judged: she may be elsewhere now, and others may have stopped
+            case.stirred = False
+            _judge_time(case, frozenset())
+            continue
         arbitrate(case, wishes)
         if len(case.turn.facts) == before:
             break
+    else:
+        case.wake(now)
     return case.finish()
+
+
+def _judge_time(case: Case, unseen: frozenset[str]) -> None:
+    """What follows from the person as she is now, without any event. Stops come last: they see who just came in."""
+    lifecycle.move_by_time(case)
+    inside, entered = _judge_segments(case)
+    start_on_segments(case, entered, unseen)
+    start_on_dates(case)
+    stop_in_segments(case, inside)
 
 
 def _settle(case: Case, settled: Settled) -> None:
@@ -56,11 +78,12 @@ def _settle(case: Case, settled: Settled) -> None:
         if enrolment.in_flight != settled.seq:
             continue
         enrolment.in_flight = None
-        campaign = case.campaign_of(enrolment)
-        node = campaign.nodes.get(enrolment.node or "") if campaign is not None else None
-        if node is not None:
-            go_on(case, enrolment, node.next, settled.at)
+        enrolment.since = settled.at
         case.touch(enrolment)
+        campaign = case.campaign_of(enrolment)
+        node = standing_at(case, campaign, enrolment) if campaign is not None else None
+        if isinstance(node, Send) and was_received(enrolment, node):
+            go_on(case, enrolment, node.next, settled.at)
     if not settled.state.counts:
         _reconsider_postponed(case)
 
@@ -83,11 +106,13 @@ def _judge(case: Case, event: Event) -> None:
     if event.name == EJECT:
         _eject(case, event)
         return
+    seen = case.history.setdefault(event.name, [])
+    seen.append(event)
+    seen.sort(key=lambda each: (each.at, each.id))  # events may come late
     judge_consent(case, event)
     if event.name.startswith("nurture."):
         return
-    case.history.setdefault(event.name, []).append(event)
-    case.history[event.name].sort(key=lambda seen: (seen.at, seen.id))  # events may come late
+    lifecycle.move_until(case, event.at)
     judge_event(case, event)
     lifecycle.move_on_event(case, event)
     start_on_event(case, event)
@@ -96,8 +121,8 @@ def _judge(case: Case, event: Event) -> None:
 def _enrol_by_hand(case: Case, event: Event) -> None:
     campaign = case.programme.campaigns.get(str(event.properties.get("campaign", "")))
     if campaign is not None:
-        key = str(event.properties.get("key", ""))
-        start_by_hand(case, campaign, key, event.properties.get("with") or {}, event.at)
+        key, data = event.properties.get("key"), event.properties.get("with")
+        start_by_hand(case, campaign, as_key(key) or "", data if isinstance(data, Mapping) else NOTHING, event.at)
 
 
 def _eject(case: Case, event: Event) -> None:
@@ -107,37 +132,39 @@ def _eject(case: Case, event: Event) -> None:
             leave(case, enrolment, LeftBy.EJECTED, Reason.BY_HAND)
 
 
-def _judge_segments(case: Case) -> None:
-    """Who is inside which watched segment now, and which campaigns that starts and stops."""
+def _first_look(case: Case) -> frozenset[str]:
+    """Segments she was never looked at for, and is inside of before anything new is judged: she does not enter those.
+
+    Somebody who came after the campaign was applied enters what her first events bring her into, see
+    `start_on_segments`.
+    """
+    names = [name for name in case.programme.watched_segments if name not in case.contact.memberships]
+    if not names:
+        return frozenset()
+    facts = case.facts()
+    return frozenset(
+        name for name in names if not case.contact.enrols or case.programme.segments[name].holds(facts) is True
+    )
+
+
+def _judge_segments(case: Case) -> tuple[frozenset[str], frozenset[str]]:
+    """Which watched segments she is inside of now, and which of them she has just entered."""
     watched = case.programme.watched_segments
-    if not watched:
-        return
+    known = case.contact.memberships
+    if not watched and not known:
+        return frozenset(), frozenset()
     facts = case.facts()
     inside, entered = set(), set()
-    memberships = dict(case.contact.memberships)
+    memberships = {name: value for name, value in known.items() if name in watched or is_mark(name)}
     for name in watched:
         condition = case.programme.segments[name]
         holds = condition.holds(facts) is True
         case.wake_for(condition, facts)
-        before = memberships.get(name)
         if holds:
             inside.add(name)
-        if holds and (before is False or (before is None and _is_new_to(case, name))):
-            entered.add(name)
+            if not memberships.get(name, False):
+                entered.add(name)
         memberships[name] = holds
-    if memberships != case.contact.memberships:
+    if memberships != known:
         case.alter(memberships=memberships)
-    stop_in_segments(case, frozenset(inside))
-    start_on_segments(case, frozenset(entered))
-
-
-def _is_new_to(case: Case, segment: str) -> bool:
-    """Never looked at before: only somebody who came after the campaign was applied can be entering."""
-    if not case.contact.enrols:
-        return False
-    since = [
-        campaign.since
-        for campaign in case.programme.campaigns.values()
-        if isinstance(campaign.start, SegmentStart) and campaign.start.segment == segment
-    ]
-    return any(at is None or case.contact.created_at >= at for at in since)
+    return frozenset(inside), frozenset(entered)

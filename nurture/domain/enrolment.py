@@ -40,6 +40,17 @@ class Grant:
     granted_at: datetime
     expires_at: datetime
 
+    def named(self) -> dict[str, Any]:
+        """What `offer.*` can name."""
+        return {
+            "name": self.offer,
+            "tier": self.tier,
+            "discount": self.discount,
+            "code": self.code,
+            "granted_at": self.granted_at,
+            "expires_at": self.expires_at,
+        }
+
 
 @dataclass(slots=True)
 class Enrolment:
@@ -73,6 +84,11 @@ class Enrolment:
     goal_at: datetime | None = None
     goal_value: float | None = None
     watch_until: datetime | None = None
+
+    @property
+    def latest_grant(self) -> Grant | None:
+        """The offer that `offer.*` means where a step names none."""
+        return max(self.grants.values(), key=lambda grant: grant.granted_at, default=None)
 
 
 @dataclass(frozen=True, slots=True)

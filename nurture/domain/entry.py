@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from nurture.domain.case import Case
 from nurture.domain.chance import share
 from nurture.domain.enrolment import Enrolment, EnrolmentState, LeftBy, PastEnrolment
 from nurture.domain.event import NOTHING, Event
-from nurture.domain.exits import leave
+from nurture.domain.exits import catch_up, leave
 from nurture.domain.ledger import FactKind, Reason
 from nurture.domain.programme import (
     Campaign,
@@ -25,6 +26,9 @@ from nurture.domain.timing import add, at_local
 
 # An anniversary that came up while the daemon was down still starts; the late policy of its steps decides what goes.
 ANNIVERSARY_GRACE = timedelta(days=7)
+# A birthday that is corrected, a zone that changes, a campaign that moves its hour: still one wish a year.
+ANNIVERSARY_APART = timedelta(days=180)
+LONGEST_KEY = 200
 
 
 def start_on_event(case: Case, event: Event) -> None:
@@ -42,9 +46,14 @@ def start_on_stage(case: Case, before: str | None, after: str, at: datetime, eve
             start(case, campaign, at, event.properties if event is not None else NOTHING, event)
 
 
-def start_on_segments(case: Case, entered: frozenset[str]) -> None:
+def start_on_segments(case: Case, entered: frozenset[str], unseen: frozenset[str]) -> None:
+    """`unseen` are segments she was inside of when first looked at: only somebody new to the campaign enters those."""
     for campaign in case.programme.campaigns.values():
-        if isinstance(campaign.start, SegmentStart) and campaign.start.segment in entered:
+        rule = campaign.start
+        if not isinstance(rule, SegmentStart) or rule.segment not in entered:
+            continue
+        is_new = case.contact.enrols and (campaign.since is None or case.contact.created_at >= campaign.since)
+        if rule.segment not in unseen or is_new:
             start(case, campaign, case.now, NOTHING)
 
 
@@ -57,7 +66,9 @@ def start_on_dates(case: Case) -> None:
 def start_by_hand(case: Case, campaign: Campaign, key: str, data: Mapping[str, Any], at: datetime) -> None:
     """`nurture campaigns enrol`: the operator decides, so only a running enrolment with the same key refuses."""
     running = _running(case, campaign, key)
-    if running is None:
+    if campaign.status not in {CampaignStatus.LIVE, CampaignStatus.PAUSED}:
+        case.note(FactKind.NOT_ENROLLED, Reason.NOT_LIVE, campaign=campaign.name, status=campaign.status.value)
+    elif running is None:
         _enrol(case, campaign, key, at, data)
     else:
         case.note(FactKind.NOT_ENROLLED, Reason.SAME_KEY_INSIDE, enrolment=running, key=key)
@@ -73,6 +84,8 @@ def start(case: Case, campaign: Campaign, at: datetime, data: Mapping[str, Any],
     running = _running(case, campaign, key)
     if running is None:
         _enrol(case, campaign, key, at, data)
+    elif at < running.started_at:  # reported late: she is inside with newer data
+        case.note(FactKind.NOT_ENROLLED, Reason.SAME_KEY_INSIDE, enrolment=running, key=key)
     elif campaign.meanwhile is Meanwhile.REFRESH:
         running.start = {**running.start, **data}
         case.touch(running)
@@ -101,10 +114,10 @@ def _refusal(case: Case, campaign: Campaign, at: datetime, event: Event | None) 
             return reason, {"condition": campaign.condition.saw(facts)}
     key = ""
     if campaign.key is not None:
-        value = campaign.key.value(facts)
-        if value is None:
+        found = as_key(campaign.key.value(facts))
+        if found is None:
             return Reason.KEY_UNKNOWN, {"expression": campaign.key.source}
-        key = str(value)
+        key = found
     if _running(case, campaign, key) is None:
         past = case.past.get(campaign.name)
         if past is not None and campaign.again.never:
@@ -114,6 +127,15 @@ def _refusal(case: Case, campaign: Campaign, at: datetime, event: Event | None) 
             if at < opens:
                 return Reason.AGAIN_TOO_SOON, {"last": past.last_started_at, "opens_at": opens}
     return None, {"key": key}
+
+
+def as_key(value: Any) -> str | None:
+    """A key as text, the same for 7 and 7.0; None for what cannot tell one thing from another."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)[:LONGEST_KEY] if isinstance(value, str | int | float) else None
 
 
 def _running(case: Case, campaign: Campaign, key: str) -> Enrolment | None:
@@ -145,31 +167,41 @@ def _enrol(case: Case, campaign: Campaign, key: str, at: datetime, data: Mapping
     case.enrolments.append(enrolment)
     case.touch(enrolment)
     past = case.past.get(campaign.name)
-    case.past[campaign.name] = PastEnrolment(campaign.name, at, past.count + 1 if past is not None else 1)
+    case.past[campaign.name] = (
+        PastEnrolment(campaign.name, max(at, past.last_started_at), past.count + 1)
+        if past is not None
+        else PastEnrolment(campaign.name, at, 1)
+    )
     case.note(FactKind.ENROLLED, enrolment=enrolment, key=key or None, held_out=held_out or None)
+    catch_up(case, campaign, enrolment)
 
 
 def _start_on_date(case: Case, campaign: Campaign, rule: DateStart) -> None:
-    anniversary = _date(rule.date.value(case.facts()))
+    anniversary = _date(rule.date.value(case.facts()), case.zone)
     if anniversary is None:
         return
     today = case.now.astimezone(case.zone).date()
-    last: datetime | None = None
+    last, day = None, today
     for year in (today.year - 1, today.year, today.year + 1):
         at = at_local(_in_year(anniversary, year), rule.at, case.zone)
         if at > case.now:
             case.wake(at)
             break
-        last = at
-    mark = f"{campaign.name} {last.isoformat()}" if last is not None else ""
-    if last is None or case.now - last > ANNIVERSARY_GRACE or mark in case.contact.memberships:
+        last, day = at, _in_year(anniversary, year)
+    if last is None or case.now - last > ANNIVERSARY_GRACE:
         return
-    known = {
-        name: inside for name, inside in case.contact.memberships.items() if not name.startswith(f"{campaign.name} ")
-    }
-    case.alter(memberships={**known, mark: True})
+    own = {name for name in case.contact.memberships if name.startswith(f"{campaign.name} ")}
+    if any(day - date.fromisoformat(name.partition(" ")[2]) < ANNIVERSARY_APART for name in own):
+        return
+    known = {name: inside for name, inside in case.contact.memberships.items() if name not in own}
+    case.alter(memberships={**known, f"{campaign.name} {day.isoformat()}": True})
     if last >= max(case.contact.created_at, campaign.since or last):
         start(case, campaign, last, NOTHING)
+
+
+def is_mark(name: str) -> bool:
+    """Beside segments, memberships hold `campaign date`: the last anniversary that was dealt with."""
+    return " " in name
 
 
 def _in_year(day: date, year: int) -> date:
@@ -179,9 +211,9 @@ def _in_year(day: date, year: int) -> date:
         return date(year, 2, 28)
 
 
-def _date(value: Any) -> date | None:
+def _date(value: Any, zone: ZoneInfo) -> date | None:
     if isinstance(value, datetime):
-        return value.date()
+        return value.astimezone(zone).date()
     if isinstance(value, date):
         return value
     if isinstance(value, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 Properties = Mapping[str, Any]
@@ -42,3 +42,19 @@ class Event:
     name: str
     at: datetime
     properties: Properties = field(default=NOTHING)
+
+
+def plain(value: Any) -> Any:
+    """A copy made of plain data only, fit for JSON; instants, dates and events become ISO text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Event):
+        return value.at.isoformat()
+    return value if type(value) in _PLAIN else str(value)  # an enum member is text too
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})

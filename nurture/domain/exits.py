@@ -9,29 +9,42 @@ from nurture.domain.enrolment import Enrolment, EnrolmentState, LeftBy
 from nurture.domain.event import Event
 from nurture.domain.ledger import FactKind, Reason
 from nurture.domain.programme import Campaign, EventStop, SegmentStop, StageStop
+from nurture.domain.timing import add
+
+MOST_WORTH = 1e15
 
 
 def judge_event(case: Case, event: Event) -> None:
     """Count goals first, then stop: a purchase that ends a reminder is also the conversion it was for."""
     for enrolment in list(case.enrolments):
         campaign = case.campaign_of(enrolment)
-        if campaign is None:
-            continue
-        reached = _reach_goal(case, campaign, enrolment, event)
-        if enrolment.state is not EnrolmentState.ACTIVE:
-            continue
-        stop = _stopped_by(case, campaign, enrolment, event)
-        if stop is not None:
-            leave(
-                case,
-                enrolment,
-                LeftBy.STOP,
-                Reason.STOP_EVENT,
-                event=event.name,
-                where=stop.where and stop.where.source,
-            )
-        elif reached and campaign.goal is not None and campaign.goal.exits:
-            leave(case, enrolment, LeftBy.GOAL, Reason.EVENT_SEEN, event=event.name)
+        if campaign is not None:
+            _judge_for(case, campaign, enrolment, event)
+
+
+def _judge_for(case: Case, campaign: Campaign, enrolment: Enrolment, event: Event) -> None:
+    reached = _reach_goal(case, campaign, enrolment, event)
+    if enrolment.state is not EnrolmentState.ACTIVE:
+        return
+    stop = _stopped_by(case, campaign, enrolment, event)
+    if stop is not None:
+        where = stop.where.source if stop.where is not None else None
+        leave(case, enrolment, LeftBy.STOP, Reason.STOP_EVENT, event=event.name, where=where)
+    elif reached and campaign.goal is not None and campaign.goal.exits:
+        leave(case, enrolment, LeftBy.GOAL, Reason.EVENT_SEEN, event=event.name)
+
+
+def catch_up(case: Case, campaign: Campaign, enrolment: Enrolment) -> None:
+    """A start that was reported late may be over already: judge what is known to have happened since.
+
+    Only what happened after the start: a purchase and a cart of the same instant are told apart by their order.
+    """
+    names = {stop.event for stop in campaign.stops if isinstance(stop, EventStop)}
+    if campaign.goal is not None:
+        names.add(campaign.goal.event)
+    since = [event for name in names for event in case.history.get(name, ()) if event.at > enrolment.started_at]
+    for event in sorted(since, key=lambda event: (event.at, event.id)):
+        _judge_for(case, campaign, enrolment, event)
 
 
 def stop_on_stage(case: Case, before: str | None, after: str) -> None:
@@ -61,6 +74,7 @@ def leave(case: Case, enrolment: Enrolment, left_by: LeftBy, reason: Reason, **d
     """
     if enrolment.in_flight is not None:
         case.turn.cancelled.append(enrolment.in_flight)
+        case.freed = True
     case.note(FactKind.LEFT, reason, enrolment=enrolment, step=enrolment.node, left_by=left_by.value, **detail)
     enrolment.state = EnrolmentState.ENDED
     enrolment.left_by = left_by
@@ -78,19 +92,28 @@ def _reach_goal(case: Case, campaign: Campaign, enrolment: Enrolment, event: Eve
     goal = campaign.goal
     if goal is None or goal.event != event.name or enrolment.goal_at is not None:
         return False
-    if event.at < enrolment.started_at or (enrolment.watch_until is not None and event.at > enrolment.watch_until):
+    until = enrolment.watch_until  # None: the campaign had no goal when she came
+    if until is None:
+        until = add(enrolment.started_at, goal.within, case.zone, case.programme.calendar)
+    if not enrolment.started_at <= event.at <= until:
         return False
     facts = case.facts(enrolment, event)
     if goal.where is not None and not goal.where.holds(facts):
         return False
-    value = goal.value.value(facts) if goal.value is not None else None
     enrolment.goal_at = event.at
-    enrolment.goal_value = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    enrolment.goal_value = _worth(goal.value.value(facts)) if goal.value is not None else None
     case.touch(enrolment)
     case.note(
         FactKind.GOAL_REACHED, Reason.EVENT_SEEN, enrolment=enrolment, event=event.name, value=enrolment.goal_value
     )
     return True
+
+
+def _worth(value: Any) -> float | None:
+    """Money, if it is a number that a ledger can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST_WORTH:
+        return None
+    return float(value)
 
 
 def _stopped_by(case: Case, campaign: Campaign, enrolment: Enrolment, event: Event) -> EventStop | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from nurture.domain import lifecycle
@@ -11,7 +11,7 @@ from nurture.domain.case import Case
 from nurture.domain.chance import pick, share
 from nurture.domain.conditions import Expression
 from nurture.domain.enrolment import Enrolment, EnrolmentState, LeftBy
-from nurture.domain.event import Event
+from nurture.domain.event import Event, plain
 from nurture.domain.exits import leave
 from nurture.domain.ledger import FactKind, Reason
 from nurture.domain.programme import (
@@ -34,8 +34,9 @@ from nurture.domain.programme import (
     Webhook,
 )
 from nurture.domain.snapshot import Outgoing, Recorded
-from nurture.domain.timing import add, add_months, at_local, next_clock
+from nurture.domain.timing import add, at_local, next_clock, subtract
 
+YEARS = range(1900, 9000)  # outside of these, arithmetic with zones and durations may overflow
 FUEL = 500  # nodes one enrolment may pass in a turn; validation bounds loops, this bounds everything
 
 
@@ -57,7 +58,7 @@ def advance(case: Case, enrolment: Enrolment) -> Wish | None:
         if campaign is None:
             leave(case, enrolment, LeftBy.ARCHIVED, Reason.CAMPAIGN_GONE)
             return None
-        node = _standing_at(case, campaign, enrolment)
+        node = standing_at(case, campaign, enrolment)
         if node is None:
             leave(case, enrolment, LeftBy.FINISHED, Reason.FLOW_ENDED)
             return None
@@ -77,17 +78,34 @@ def go_on(case: Case, enrolment: Enrolment, target: str | None, at: datetime) ->
     case.touch(enrolment)
 
 
-def _standing_at(case: Case, campaign: Campaign, enrolment: Enrolment) -> Step | None:
+def standing_at(case: Case, campaign: Campaign, enrolment: Enrolment) -> Step | None:
     """The node she stands at; an edit may have moved it, or taken it away."""
     if enrolment.node is None:
         return None
     node = campaign.nodes.get(enrolment.node)
-    if node is None:
-        target = campaign.moved.get(enrolment.node)
-        case.note(FactKind.WENT_ON, Reason.MOVED_BY_EDIT, enrolment=enrolment, step=enrolment.node, to=target)
-        go_on(case, enrolment, target, enrolment.since or case.now)
-        node = campaign.nodes.get(target) if target is not None else None
+    return node if node is not None else _moved(case, campaign, enrolment)
+
+
+def _moved(case: Case, campaign: Campaign, enrolment: Enrolment) -> Step | None:
+    """Where an edit has put her. In another wait she keeps her time; a step she never waited for begins only now."""
+    target = campaign.moved.get(enrolment.node or "")
+    node = campaign.nodes.get(target) if target is not None else None
+    case.note(FactKind.WENT_ON, Reason.MOVED_BY_EDIT, enrolment=enrolment, step=enrolment.node, to=target)
+    if isinstance(node, Send) and enrolment.node in node.was:
+        enrolment.node = node.id  # the same step by another name
+    elif isinstance(node, Wait | WaitUntil | WaitFor | WaitQuiet):
+        enrolment.node = node.id
+        if enrolment.planned_for is not None:  # she comes from a mail: its time is not the wait's
+            enrolment.planned_for = enrolment.due_at = None
+    else:
+        go_on(case, enrolment, target, case.now)
+    case.touch(enrolment)
     return node
+
+
+def was_received(enrolment: Enrolment, send: Send) -> bool:
+    """Whether its mail was planned in this pass, under whatever name: it never is again."""
+    return any(enrolment.visits.get(name) == enrolment.passes for name in (send.id, *send.was))
 
 
 def _pass(case: Case, campaign: Campaign, enrolment: Enrolment, node: Step) -> bool:
@@ -127,7 +145,7 @@ def _wait(case: Case, enrolment: Enrolment, node: Wait | WaitUntil | WaitQuiet) 
         case Wait():  # once begun it keeps its time, also when the file changes
             due = enrolment.due_at or wait_ends(case, since, node)
         case WaitUntil():
-            due = _until(case, enrolment, node) or since
+            due = max(_until(case, enrolment, node) or since, since)
         case WaitQuiet():
             seen = [event.at for name in node.after for event in case.history.get(name, ()) if event.at >= since]
             due = add(max(seen, default=since), node.duration, case.zone, case.programme.calendar)
@@ -167,13 +185,14 @@ def _shift(case: Case, instant: datetime, node: WaitUntil) -> datetime:
     assert offset is not None
     if not node.before:
         return add(instant, offset, case.zone, case.programme.calendar)
-    day = instant.astimezone(case.zone)
-    earlier = add_months(day.date(), -offset.months) - timedelta(days=offset.days + offset.business_days)
-    return at_local(earlier, day.time(), case.zone) - offset.elapsed
+    return subtract(instant, offset, case.zone, case.programme.calendar)
 
 
 def as_instant(case: Case, expression: Expression, enrolment: Enrolment) -> datetime | None:
-    """A datetime, or an ISO date or date-time in somebody's data; anything else is unknown."""
+    """A datetime, or an ISO date or date-time in somebody's data; anything else is unknown.
+
+    "Never" is often written as the year 9999: that is far ahead, not an error.
+    """
     value = expression.value(case.facts(enrolment))
     if isinstance(value, str):
         try:
@@ -182,18 +201,20 @@ def as_instant(case: Case, expression: Expression, enrolment: Enrolment) -> date
             return None
     if isinstance(value, Event):
         return value.at
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=case.zone).astimezone(UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=case.zone).astimezone(UTC)
-    return None
+    if not isinstance(value, date):  # a datetime is one, too
+        return None
+    if value.year not in YEARS:
+        return datetime(min(max(value.year, YEARS.start), YEARS.stop), 1, 1, tzinfo=UTC)
+    if not isinstance(value, datetime):
+        return at_local(value, time(), case.zone)
+    return (value if value.tzinfo is not None else value.replace(tzinfo=case.zone)).astimezone(UTC)
 
 
 def _wait_for(case: Case, enrolment: Enrolment, node: WaitFor) -> bool:
     since = enrolment.since or case.now
     deadline = add(since, node.up_to, case.zone, case.programme.calendar)
     for event in case.history.get(node.event, ()):
-        if since <= event.at <= deadline and (node.where is None or node.where.holds(case.facts(enrolment, event))):
+        if since < event.at <= deadline and (node.where is None or node.where.holds(case.facts(enrolment, event))):
             case.note(FactKind.WENT_ON, Reason.EVENT_SEEN, enrolment=enrolment, step=node.id, event=node.event)
             go_on(case, enrolment, node.then or node.next, max(event.at, since))
             return True
@@ -211,7 +232,7 @@ def _wait_for(case: Case, enrolment: Enrolment, node: WaitFor) -> bool:
 
 
 def _branch(case: Case, enrolment: Enrolment, node: Branch) -> None:
-    facts = case.facts(enrolment, offer=None)
+    facts = case.facts(enrolment)
     saw: list[dict[str, Any]] = []
     for arm in node.arms:
         if arm.condition is None or arm.condition.holds(facts):
@@ -240,15 +261,16 @@ def _act(case: Case, enrolment: Enrolment, node: Step) -> None:
     facts = case.facts(enrolment)
     match node:
         case SetAttributes():
-            values = {name: _plain(expression.value(facts)) for name, expression in node.values}
+            asked = {name: plain(expression.value(facts)) for name, expression in node.values}
+            values = {name: value for name, value in asked.items() if value is not None}  # unknown changes nothing
             case.alter(attributes={**case.contact.attributes, **values}, version=case.contact.version + 1)
-            case.wake(case.now)  # stages and segments look at her again
+            case.stirred = True
             case.note(FactKind.ATTRIBUTE_SET, Reason.BY_STEP, enrolment=enrolment, step=node.id, values=values)
         case Move():
             lifecycle.change_stage(case, node.stage, case.now, Reason.BY_STEP)
-            case.wake(case.now)
+            case.stirred = True
         case Record():
-            values = {name: _plain(expression.value(facts)) for name, expression in node.values}
+            values = {name: plain(expression.value(facts)) for name, expression in node.values}
             case.turn.recorded.append(Recorded(node.event, case.now, values))
             case.note(FactKind.RECORDED, Reason.BY_STEP, enrolment=enrolment, step=node.id, event=node.event)
         case Webhook():
@@ -264,14 +286,10 @@ def _outgoing(case: Case, enrolment: Enrolment, kind: str, name: str, step: str,
         "step": step,
         "text": text,
         "contact": {"id": case.contact.id, "external_id": case.contact.external_id, "email": case.contact.email},
-        "start": dict(enrolment.start),
+        "start": plain(enrolment.start),
     }
     case.turn.outgoing.append(Outgoing(kind, name, case.now, payload))
     case.note(FactKind.CALLED if kind == "webhook" else FactKind.ALERTED, enrolment=enrolment, step=step, name=name)
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime | date) else value
 
 
 def is_open(case: Case, campaign: Campaign) -> bool:

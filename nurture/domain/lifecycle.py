@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +17,11 @@ from nurture.domain.timing import add
 MOST_MOVES_A_TURN = 10  # a lifecycle whose rules chase each other must come to rest
 
 
-def begin(case: Case) -> None:
-    """Somebody new stands in the first stage."""
+def begin(case: Case, pending: Sequence[Event]) -> None:
+    """Somebody new stands in the first stage, since the first thing that is known of her."""
     if case.contact.stage is None:
-        change_stage(case, case.programme.lifecycle.first, case.contact.created_at, Reason.FIRST_STAGE)
+        since = min([case.contact.created_at, *(event.at for event in pending)])
+        change_stage(case, case.programme.lifecycle.first, since, Reason.FIRST_STAGE)
 
 
 def move_on_event(case: Case, event: Event) -> None:
@@ -29,6 +31,13 @@ def move_on_event(case: Case, event: Event) -> None:
             continue
         if move.condition is None or move.condition.holds(case.facts(event=event)):
             change_stage(case, move.to, event.at, Reason.ON_EVENT, event)
+            return
+
+
+def move_until(case: Case, instant: datetime) -> None:
+    """Moves by dwelling alone that were due by `instant`: after an outage, too, what happened first counts first."""
+    for _ in range(MOST_MOVES_A_TURN):
+        if not any(_dwelled(case, move, instant) for move in case.programme.lifecycle.moves):
             return
 
 
@@ -45,6 +54,8 @@ def change_stage(case: Case, stage: str, at: datetime, reason: Reason, event: Ev
     before = case.contact.stage
     if before == stage:
         return
+    if case.contact.stage_since is not None:  # an event may come late, but the history only grows
+        at = max(at, case.contact.stage_since)
     case.alter(stage=stage, stage_since=at)
     case.turn.stages.append(StageChange(at, before, stage, event.id if event is not None else None))
     moved: dict[str, Any] = {"from": before, "to": stage, "event": event.name if event else None}
@@ -58,13 +69,29 @@ def _applies(case: Case, move: StageMove) -> bool:
     return move.to != stage and (move.from_stages is None or stage in move.from_stages)
 
 
+def _dwelled(case: Case, move: StageMove, until: datetime) -> bool:
+    if move.after is None or move.condition is not None or move.on or not _applies(case, move):
+        return False
+    at = _dwell_ends(case, move)
+    if at > until:
+        return False
+    change_stage(case, move.to, at, Reason.DWELLED)
+    return True
+
+
+def _dwell_ends(case: Case, move: StageMove) -> datetime:
+    assert move.after is not None
+    since = case.contact.stage_since or case.contact.created_at
+    return add(since, move.after, case.zone, case.programme.calendar)
+
+
 def _move_now(case: Case, move: StageMove) -> bool:
     if move.on or not _applies(case, move):
         return False
     at = case.now
     reason = Reason.CONDITION_HELD
-    if move.after is not None and case.contact.stage_since is not None:
-        at = add(case.contact.stage_since, move.after, case.zone, case.programme.calendar)
+    if move.after is not None:
+        at = _dwell_ends(case, move)
         reason = Reason.DWELLED
         if at > case.now:
             case.wake(at)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from nurture.domain.conditions import Condition, Expression
+from nurture.domain.consent import withdrawn_by
 from nurture.domain.event import NOTHING
 from nurture.domain.programme import (
     Branch,
@@ -22,7 +23,8 @@ from nurture.domain.programme import (
     WaitUntil,
 )
 
-SLACK = timedelta(days=1)  # calendar days are up to an hour longer than 24, and turns may come late
+SLACK = timedelta(days=4)  # months have up to 31 days, holidays lengthen business days, and turns may come late
+LATE = timedelta(days=3)  # how late a start may be reported and still be seen to be over already
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,24 @@ def needs_of(programme: Programme) -> SnapshotNeeds:
             _widen(events, name, back)
         for step in asked.needs.steps:
             received.add(_step(campaign, step))
+    for name in withdrawn_by(programme):
+        _widen(events, name, None)
     for campaign in programme.campaigns.values():
+        for name in _endings(campaign):
+            _widen(events, name, LATE)
         for node in campaign.nodes.values():
             if isinstance(node, WaitFor):
-                _widen(events, node.event, node.up_to.approximate + SLACK)
+                _widen(events, node.event, 1.1 * node.up_to.approximate + SLACK)
             elif isinstance(node, WaitQuiet):
                 for name in node.after:
-                    _widen(events, name, node.duration.approximate + SLACK)
+                    _widen(events, name, 1.1 * node.duration.approximate + SLACK)
     return SnapshotNeeds(events, programme.longest_cap, frozenset(received))
+
+
+def _endings(campaign: Campaign) -> Iterator[str]:
+    yield from (stop.event for stop in campaign.stops if isinstance(stop, EventStop))
+    if campaign.goal is not None:
+        yield campaign.goal.event
 
 
 def _widen(events: dict[str, timedelta | None], name: str, back: timedelta | None) -> None:

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nurture.domain.case import Case
 from nurture.domain.chance import unique_code
 from nurture.domain.enrolment import Enrolment, Grant
 from nurture.domain.ledger import FactKind, Reason
 from nurture.domain.programme import Campaign, Offer, Tier
 from nurture.domain.timing import add
-
-
-def as_mapping(grant: Grant) -> dict[str, Any]:
-    """What `offer.*` can name."""
-    return {
-        "name": grant.offer,
-        "tier": grant.tier,
-        "discount": grant.discount,
-        "code": grant.code,
-        "granted_at": grant.granted_at,
-        "expires_at": grant.expires_at,
-    }
 
 
 def grant(case: Case, campaign: Campaign, enrolment: Enrolment, name: str) -> Grant | Reason:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
 from nurture.domain.contact import Contact
 from nurture.domain.enrolment import Grant
-from nurture.domain.offers import as_mapping
+from nurture.domain.event import plain
 from nurture.domain.programme import Campaign, Programme, Send, Sender
 
 
@@ -53,7 +52,7 @@ def template_context(
         "view_url": links.view,
     }
     if grant is not None:
-        context["offer"] = plain(as_mapping(grant))
+        context["offer"] = plain(grant.named())
     return context
 
 
@@ -61,17 +60,3 @@ def topic_title(programme: Programme, campaign: Campaign) -> str | None:
     """What people unsubscribe from, in words."""
     topic = programme.topics.get(campaign.topic or "")
     return topic.title if topic is not None else None
-
-
-def plain(value: Any) -> Any:
-    """A copy made of plain data only; instants and dates become ISO text."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(inner) for inner in value]
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return value if type(value) in _PLAIN else str(value)  # an enum member is text too
-
-
-_PLAIN = frozenset({str, int, float, bool, type(None)})

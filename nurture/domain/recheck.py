@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from nurture.domain import offers
 from nurture.domain.arbitration import allowed_from
 from nurture.domain.case import Case
 from nurture.domain.delivery import Delivery, DeliveryState
@@ -18,7 +17,7 @@ from nurture.domain.eligibility import ineligible
 from nurture.domain.enrolment import Enrolment, EnrolmentState
 from nurture.domain.flow import is_open
 from nurture.domain.ledger import Reason
-from nurture.domain.programme import Campaign, Programme, Send
+from nurture.domain.programme import Campaign, Programme, SegmentStop, Send
 from nurture.domain.snapshot import Snapshot
 
 HELD = timedelta(minutes=5)  # how often a mail of a paused campaign looks whether it may go
@@ -65,11 +64,11 @@ def recheck(programme: Programme, snapshot: Snapshot, delivery: Delivery, now: d
         return Dropped(DeliveryState.CANCELLED, Reason.MOVED_BY_EDIT)
     case = Case(programme, snapshot, now)
     if not is_open(case, campaign):
-        return NotNow(min(delivery.expires_at, now + HELD), Reason.CAMPAIGN_PAUSED)
+        return NotNow(now + HELD, Reason.CAMPAIGN_PAUSED)
     reason = ineligible(snapshot.contact, delivery.kind, campaign.topic, now)
     if reason is not None:
         return Dropped(DeliveryState.SKIPPED, reason)
-    dropped = _condition(case, enrolment, send)
+    dropped = _stopped(case, campaign) or _condition(case, enrolment, send)
     if dropped is not None:
         return dropped
     allowed = allowed_from(programme, campaign, send, now, snapshot.contact.zone)
@@ -88,13 +87,25 @@ def _send(campaign: Campaign, step: str) -> Send | None:
     return None
 
 
+def _stopped(case: Case, campaign: Campaign) -> Dropped | None:
+    """Time alone may have brought her into a segment that ends the campaign, before her next turn sees it."""
+    segments = [stop.segment for stop in campaign.stops if isinstance(stop, SegmentStop)]
+    if not segments:
+        return None
+    facts = case.facts()
+    for name in segments:
+        if case.programme.segments[name].holds(facts):
+            return Dropped(DeliveryState.CANCELLED, Reason.STOP_SEGMENT, {"segment": name})
+    return None
+
+
 def _condition(case: Case, enrolment: Enrolment, send: Send) -> Dropped | None:
     grant = enrolment.grants.get(send.offer) if send.offer is not None else None
     if grant is not None and grant.expires_at <= case.now:
         return Dropped(DeliveryState.SKIPPED, Reason.OFFER_EXPIRED, {"offer": grant.offer})
     if send.condition is None:
         return None
-    facts = case.facts(enrolment, offer=offers.as_mapping(grant) if grant is not None else None)
+    facts = case.facts(enrolment, grant=grant)
     holds = send.condition.holds(facts)
     if holds:
         return None

@@ -179,8 +179,26 @@ def add(instant: datetime, duration: Duration, zone: ZoneInfo, calendar: Calenda
             day += DAY
             while not calendar.is_business_day(day):
                 day += DAY
-        instant = at_local(day, local.time(), zone)
+        instant = at_local(day, _clock_of(local), zone)
     return instant + duration.elapsed
+
+
+def subtract(instant: datetime, duration: Duration, zone: ZoneInfo, calendar: Calendar) -> datetime:
+    """As long before `instant`: calendar parts first, on the local clock, then elapsed parts."""
+    if duration.days or duration.months or duration.business_days:
+        local = instant.astimezone(zone)
+        day = add_months(local.date(), -duration.months) - DAY * duration.days
+        for _ in range(duration.business_days):
+            day -= DAY
+            while not calendar.is_business_day(day):
+                day -= DAY
+        instant = at_local(day, _clock_of(local), zone)
+    return instant - duration.elapsed
+
+
+def _clock_of(local: datetime) -> time:
+    """The time of day alone: which pass of an overlap it was says nothing about another day."""
+    return local.time().replace(fold=0)
 
 
 def add_approximately(instant: datetime, duration: Duration, zone: ZoneInfo) -> datetime:
@@ -201,7 +219,7 @@ def next_clock(
     An instant that already fits is returned unchanged; with no clock, a later day begins at the same local time.
     """
     local = instant.astimezone(zone)
-    wanted = clock if clock is not None else local.time()
+    wanted = clock if clock is not None else _clock_of(local)
     for ahead in range(400):
         day = local.date() + DAY * ahead
         if days is not None and day.weekday() not in days:
