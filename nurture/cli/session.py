@@ -1,0 +1,86 @@
+"""What every command shares: the project folder, the settings and the app, built when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from nurture.app import App
+    from nurture.clock import Clock
+    from nurture.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _system_clock() -> Clock:
+    from nurture.clock import SystemClock
+
+    return SystemClock()
+
+
+@dataclass
+class Session:
+    """One call of `nurture`. `json` and `quiet` decide how results are told, never what is done."""
+
+    project: Path = Path()
+    env_file: Path | None = None
+    verbosity: int = 0
+    json: bool = False
+    make_clock: Callable[[], Clock] = field(default=_system_clock)
+
+    @property
+    def quiet(self) -> bool:
+        return self.verbosity < 0
+
+    @cached_property
+    def clock(self) -> Clock:
+        return self.make_clock()
+
+    @cached_property
+    def settings(self) -> Settings:
+        from nurture.settings import load
+
+        return load(self.env_file)
+
+    @cached_property
+    def app(self) -> App:
+        from nurture.app import App
+
+        return App(self.settings, self.clock, Path())
+
+    def close(self) -> None:
+        """Let go of the database, if this call has opened it."""
+        if "app" in self.__dict__:
+            self.app.close()
+
+
+pass_session = click.make_pass_decorator(Session, ensure=True)
+
+
+def _ask_for_json(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Session).json = True
+
+
+def json_option(command: F) -> F:
+    """Add `--json`: the answer as one JSON object on stdout."""
+    option = click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_ask_for_json,
+        help='Answer as JSON: {"ok": ..., "data": ..., "problems": [...]}.',
+    )
+    return option(command)
+
+
+def yes_option(command: F) -> F:
+    """Add `--yes`: go ahead without being asked."""
+    return click.option("--yes", "-y", is_flag=True, help="Go ahead without being asked.")(command)

@@ -1,0 +1,258 @@
+"""Contacts from a CSV file of any tool: one pass, bounded memory, and for every refused row its line and why."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+from zoneinfo import available_timezones
+
+from nurture.domain.contact import Consent, SuppressionReason
+from nurture.intake.addresses import address_problem
+from nurture.intake.columns import Column, Kind, Target, guess
+from nurture.intake.text_file import UnreadableFile, encoding_of, lines
+
+MAX_COLUMNS = 500
+LOOKED_AT = 200
+DELIMITERS = ",;\t|"
+
+_GRANTED = {"subscribed", "granted", "yes", "true", "1", "opted in", "opted_in", "enabled", "confirmed", "active"}
+_WITHDRAWN = {"unsubscribed", "withdrawn", "no", "false", "0", "opted out", "opted_out", "optedout"}
+_NONE = {"", "never subscribed", "never_subscribed", "none", "unconfirmed", "pending", "non-subscribed", "unknown"}
+_SUPPRESSED = {
+    "cleaned": SuppressionReason.BOUNCED,
+    "bounced": SuppressionReason.BOUNCED,
+    "blocklisted": SuppressionReason.MANUAL,
+    "suppressed": SuppressionReason.MANUAL,
+    "complained": SuppressionReason.COMPLAINED,
+    "spam": SuppressionReason.COMPLAINED,
+}
+_LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """One person of the file. `consent` is None where the file says nothing; instants are UTC."""
+
+    line: int
+    email: str | None
+    external_id: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    zone: str | None = None
+    locale: str | None = None
+    stage: str | None = None
+    consent: Consent | None = None
+    consent_at: datetime | None = None
+    created_at: datetime | None = None
+    suppressed: SuppressionReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that is not taken: the line it begins in, why, and the text that was not understood."""
+
+    line: int
+    reason: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFile:
+    """A file that was looked at: how it is written, where it seems to come from, what its columns mean."""
+
+    path: Path
+    encoding: str
+    delimiter: str
+    origin: str
+    columns: tuple[Column, ...]
+    status: Consent | SuppressionReason | None = None
+
+
+def look_at(path: Path) -> ContactFile:
+    """Find out what a file is, from its name, its header and its first rows. Raises UnreadableFile."""
+    encoding = encoding_of(path)
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        source = lines(file, str(path))
+        first = next(source, "")
+        if not first.strip():
+            raise UnreadableFile(f"{path} is empty; its first line must name the columns")
+        delimiter = max(DELIMITERS, key=first.count)
+        headers = next(csv.reader([first], delimiter=delimiter))
+        if len(headers) > MAX_COLUMNS:
+            raise UnreadableFile(f"{path} has {len(headers):,} columns; {MAX_COLUMNS} is the most that is read")
+        looked: list[list[str]] = []
+        reader = csv.reader(source, delimiter=delimiter)
+        with contextlib.suppress(csv.Error):  # such a row is named when the file is read
+            looked.extend(row for row in islice(reader, LOOKED_AT) if row)
+    origin, columns = guess([header.strip() for header in headers], looked)
+    return ContactFile(path, encoding, delimiter, origin, columns, _status_in_name(path.name, origin))
+
+
+def _status_in_name(name: str, origin: str) -> Consent | SuppressionReason | None:
+    """Mailchimp exports one file per status, and only the name of the file tells which."""
+    if origin != "mailchimp":
+        return None
+    lowered = name.lower()
+    if lowered.startswith(("unsubscribed", "unsub")):
+        return Consent.WITHDRAWN
+    if lowered.startswith("cleaned"):
+        return SuppressionReason.BOUNCED
+    if lowered.startswith(("non-subscribed", "nonsubscribed", "non_subscribed")):
+        return Consent.NONE
+    return Consent.GRANTED if lowered.startswith("subscribed") else None
+
+
+def read_contacts(source: ContactFile) -> Iterator[ContactRow | Rejected]:
+    """Every row of the file, in order, as a person or as a refusal with its line. Raises UnreadableFile."""
+    with source.path.open(encoding=source.encoding, errors="replace", newline="") as file:
+        numbered = _Numbered(file, str(source.path))
+        reader = csv.reader(numbered, delimiter=source.delimiter)
+        next(reader, None)
+        while True:
+            line = numbered.number + 1
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Rejected(line, f"cannot be read ({error}); is a closing quote missing?")
+                continue
+            if any(cell.strip() for cell in row):
+                yield _contact(source, line, row)
+
+
+class _Numbered:
+    """Lines of a file, counted, since a quoted value may hold several of them."""
+
+    def __init__(self, file: TextIO, name: str) -> None:
+        self.number = 0
+        self._lines = lines(file, name)
+
+    def __iter__(self) -> _Numbered:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.number += 1
+        return line
+
+
+def _contact(source: ContactFile, line: int, row: Sequence[str]) -> ContactRow | Rejected:
+    columns = source.columns
+    if len(row) > len(columns) and any(cell.strip() for cell in row[len(columns) :]):
+        return Rejected(line, f"has {len(row)} values for {len(columns)} columns", row[0])
+    cells: dict[Target, str] = {}
+    attributes: dict[str, Any] = {}
+    for column, cell in zip(columns, row, strict=False):
+        value = cell.strip()
+        if not value or column.target is Target.IGNORE:
+            continue
+        if column.target is Target.ATTRIBUTE:
+            attributes[column.name] = typed(value, column.kind)
+        else:
+            cells[column.target] = value
+    try:
+        return _checked(source, line, cells, attributes)
+    except ValueError as error:
+        reason, _, text = str(error).partition("\n")
+        return Rejected(line, reason, text)
+
+
+def _checked(
+    source: ContactFile, line: int, cells: Mapping[Target, str], attributes: dict[str, Any]
+) -> ContactRow | Rejected:
+    email, external_id = cells.get(Target.EMAIL), cells.get(Target.EXTERNAL_ID)
+    if email is None and external_id is None:
+        return Rejected(line, "has neither an e-mail address nor an id")
+    if email is not None and (problem := address_problem(email)):
+        return Rejected(line, problem, email)
+    if more := cells.get(Target.ATTRIBUTES):
+        attributes = {**_json_object(more), **attributes}
+    consent, suppressed = _status(source, cells.get(Target.CONSENT))
+    return ContactRow(
+        line=line,
+        email=email,
+        external_id=external_id,
+        attributes=attributes,
+        zone=_zone(cells.get(Target.ZONE)),
+        locale=_locale(cells.get(Target.LOCALE)),
+        stage=cells.get(Target.STAGE),
+        consent=consent,
+        consent_at=_instant(cells.get(Target.CONSENT_AT)),
+        created_at=_instant(cells.get(Target.CREATED_AT)),
+        suppressed=suppressed,
+    )
+
+
+def typed(value: str, kind: Kind) -> str | int | float | bool:
+    """A cell as its column's kind; text where it does not fit, so that nothing is lost."""
+    if kind is Kind.YES_NO and value.lower() in {"true", "yes", "false", "no"}:
+        return value.lower() in {"true", "yes"}
+    if kind is Kind.NUMBER and re.fullmatch(r"-?[0-9]{1,15}", value):
+        return int(value)
+    if kind is Kind.NUMBER and re.fullmatch(r"-?[0-9]{1,15}\.[0-9]{1,6}", value):
+        return float(value)
+    return value
+
+
+def _status(source: ContactFile, value: str | None) -> tuple[Consent | None, SuppressionReason | None]:
+    if value is None:
+        if isinstance(source.status, SuppressionReason):
+            return None, source.status
+        return source.status, None
+    word = value.casefold()
+    if word in _SUPPRESSED:
+        return None, _SUPPRESSED[word]
+    for words, consent in ((_GRANTED, Consent.GRANTED), (_WITHDRAWN, Consent.WITHDRAWN), (_NONE, Consent.NONE)):
+        if word in words:
+            return consent, None
+    raise ValueError(f"consent is not understood; write subscribed, unsubscribed or none\n{value}")
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError(f"attributes are not JSON\n{text[:40]}") from None
+    if isinstance(value, dict):
+        return value
+    raise ValueError(f"attributes must be a JSON object\n{text[:40]}")
+
+
+def _zone(text: str | None) -> str | None:
+    """A zone's proper name; HubSpot writes `europe_slash_helsinki`. What is no zone is left out."""
+    if text is None:
+        return None
+    wanted = text.replace("_slash_", "/").replace(" ", "_").casefold()
+    return _zones().get(wanted)
+
+
+def _zones() -> dict[str, str]:
+    if not _ZONES:
+        _ZONES.update({name.casefold(): name for name in available_timezones()})
+    return _ZONES
+
+
+_ZONES: dict[str, str] = {}
+
+
+def _locale(text: str | None) -> str | None:
+    return text.replace("_", "-") if text and _LOCALE.match(text) else None
+
+
+def _instant(text: str | None) -> datetime | None:
+    """An ISO date or instant, UTC where no offset is written; anything else is left out, never guessed."""
+    if text is None:
+        return None
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -1,0 +1,29 @@
+"""Where the starter programme lies: at the root of a checkout, or inside the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nurture.errors import ConfigurationError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def folder(name: str) -> Path:
+    """The shipped folder `campaigns` or `email_templates`. Raises ConfigurationError if the installation lacks it."""
+    for place in (_PACKAGE / "_shipped" / name, _PACKAGE.parent / name):
+        if place.is_dir():
+            return place
+    raise ConfigurationError(f"this installation of nurture has no {name}; install the package again")
+
+
+def starter() -> dict[str, bytes]:
+    """Every file of the starter programme by its path in a project, sorted."""
+    files: dict[str, bytes] = {}
+    for name in ("campaigns", "email_templates"):
+        place = folder(name)
+        for path in sorted(place.rglob("*")):
+            relative = path.relative_to(place)
+            if path.is_file() and not any(part.startswith((".", "__")) for part in relative.parts):
+                files[f"{name}/{relative.as_posix()}"] = path.read_bytes()
+    return files
