@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from nurture.domain import lifecycle
 from nurture.domain.case import Case
@@ -34,7 +35,7 @@ from nurture.domain.programme import (
     Webhook,
 )
 from nurture.domain.snapshot import Outgoing, Recorded
-from nurture.domain.timing import add, at_local, next_clock, subtract
+from nurture.domain.timing import Calendar, add, at_local, next_clock, subtract
 
 YEARS = range(1900, 9000)  # outside of these, arithmetic with zones and durations may overflow
 FUEL = 500  # nodes one enrolment may pass in a turn; validation bounds loops, this bounds everything
@@ -143,7 +144,7 @@ def _wait(case: Case, enrolment: Enrolment, node: Wait | WaitUntil | WaitQuiet) 
     since = enrolment.since or case.now
     match node:
         case Wait():  # once begun it keeps its time, also when the file changes
-            due = enrolment.due_at or wait_ends(case, since, node)
+            due = enrolment.due_at or wait_ends(case.programme.calendar, case.zone, since, node)
         case WaitUntil():
             due = max(_until(case, enrolment, node) or since, since)
         case WaitQuiet():
@@ -159,13 +160,12 @@ def _wait(case: Case, enrolment: Enrolment, node: Wait | WaitUntil | WaitQuiet) 
     return True
 
 
-def wait_ends(case: Case, since: datetime, node: Wait) -> datetime:
-    """When a wait begun at `since` is over, in her zone."""
-    calendar = case.programme.calendar
-    due = add(since, node.duration, case.zone, calendar) if node.duration is not None else since
+def wait_ends(calendar: Calendar, zone: ZoneInfo, since: datetime, node: Wait) -> datetime:
+    """When a wait begun at `since` is over for somebody in `zone`."""
+    due = add(since, node.duration, zone, calendar) if node.duration is not None else since
     if node.until is None and node.days is None and not node.business_days:
         return due
-    return next_clock(due, node.until, node.days, case.zone, calendar, node.business_days)
+    return next_clock(due, node.until, node.days, zone, calendar, node.business_days)
 
 
 def _until(case: Case, enrolment: Enrolment, node: WaitUntil) -> datetime | None:

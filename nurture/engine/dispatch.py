@@ -1,0 +1,251 @@
+"""Dispatch: claimed delivery -> recheck -> mail -> wire up to the dot -> gate -> dot -> outcome.
+
+Model: a bounded number of deliveries are in flight, each a task that ends in exactly one outcome. Gates and outcomes of
+all of them are committed in groups. No dot is on the wire whose gate is not durable.
+Failure: what is claimed and not gated goes again; what is gated and has no outcome is `unknown` (docs/guarantees.md).
+A database that cannot take an outcome is asked again until it can: the relay's answer must not be lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+from nurture.domain.recheck import Proceed, recheck
+from nurture.domain.snapshot import Snapshot
+from nurture.engine import outcome as judge
+from nurture.engine.feedback import report_dead_address
+from nurture.engine.group_commit import GroupCommit
+from nurture.engine.revisions import Applied
+from nurture.errors import TemplateError
+from nurture.sending.mail import OutgoingMail
+from nurture.sending.transport import Transport
+from nurture.storage import deliveries as rows
+from nurture.storage.database import Database, Transaction
+from nurture.storage.deliveries import Claimed, GateRequest, Hold, Key
+from nurture.storage.faults import DatabaseFault
+from nurture.storage.outcomes import Outcome, record_outcomes
+from nurture.storage.snapshots import load_snapshots
+
+LEASE = timedelta(seconds=60)
+HEARTBEAT = 15.0  # seconds; a lease survives three missed beats
+DATABASE_PAUSE = 1.0  # seconds between tries to record an outcome
+
+
+class Compose(Protocol):
+    """Builds the mail of a delivery. Raises TemplateError."""
+
+    def __call__(self, applied: Applied, proceed: Proceed, claimed: Claimed) -> OutgoingMail: ...
+
+
+class Journal(Protocol):
+    """Where to say what happened."""
+
+    def info(self, event: str, **fields: object) -> object: ...
+    def warning(self, event: str, **fields: object) -> object: ...
+    def error(self, event: str, **fields: object) -> object: ...
+
+
+class Dispatcher:
+    """One per process. `owner` names it in claims; `executor` runs all that touches the database, one at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        transport: Transport,
+        compose: Compose,
+        *,
+        owner: str,
+        clock: Callable[[], datetime],
+        executor: Executor,
+        journal: Journal,
+        capacity: int = 200,
+        per_domain: int | None = None,
+    ) -> None:
+        self._database, self._transport, self._compose = database, transport, compose
+        self._owner, self._clock, self._executor, self._journal = owner, clock, executor, journal
+        self._capacity, self._per_domain = capacity, per_domain
+        self._gates: GroupCommit[GateRequest, bool] = GroupCommit(self._commit_gates, executor)
+        self._outcomes: GroupCommit[Outcome, bool] = GroupCommit(self._commit_outcomes, executor)
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._heart: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.counts: dict[str, int] = {}
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._tasks)
+
+    async def fill(self, applied: Applied) -> int:
+        """Claim as much as there is room for, and set it on its way; how many."""
+        room = self._capacity - len(self._tasks)
+        if room <= 0 or self._stopping:
+            return 0
+        loop = asyncio.get_running_loop()
+        claims = await loop.run_in_executor(self._executor, self._claim, applied, room)
+        for claimed, snapshot in claims:
+            task = loop.create_task(self._deliver(applied, claimed, snapshot))
+            self._tasks[claimed.key] = task
+            task.add_done_callback(partial(self._forget, claimed.key))
+        if claims and self._heart is None:
+            self._heart = loop.create_task(self._beat())
+        return len(claims)
+
+    def _forget(self, key: Key, _: asyncio.Task[None]) -> None:
+        self._tasks.pop(key, None)
+
+    async def wait(self, at_most: float | None = None) -> None:
+        """Until something in flight has ended (or `at_most` seconds have passed)."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED, timeout=at_most)
+
+    async def stop(self, grace: float = 30.0) -> None:
+        """Claim no more; let what is on the wire end for `grace` seconds; give the rest back untried."""
+        self._stopping = True
+        await self._transport.close(grace)
+        if self._tasks:
+            _, late = await asyncio.wait(list(self._tasks.values()), timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._heart is not None:
+            self._heart.cancel()
+            await asyncio.gather(self._heart, return_exceptions=True)
+
+    # --- in the database thread
+
+    def _claim(self, applied: Applied, room: int) -> list[tuple[Claimed, Snapshot]]:
+        now = self._clock()
+
+        def work(tx: Transaction) -> list[tuple[Claimed, Snapshot]]:
+            full = self._full_domains(tx)
+            claims = rows.claim_deliveries(tx, now, self._owner, LEASE, room, full_domains=full)
+            asking = sorted({claim.delivery.contact_id for claim in claims if _asks(applied, claim)})
+            known = {s.contact.id: s for s in load_snapshots(tx, asking, applied.needs, now)} if asking else {}
+            return [(claim, known.get(claim.delivery.contact_id) or _plain(claim)) for claim in claims]
+
+        return self._database.transact(work)
+
+    def _full_domains(self, tx: Transaction) -> list[str]:
+        if self._per_domain is None:
+            return []
+        return [domain for domain, busy in rows.in_flight_by_domain(tx).items() if busy >= self._per_domain]
+
+    def _commit_gates(self, requests: Sequence[GateRequest]) -> Sequence[bool]:
+        try:
+            with self._database.write() as tx:
+                passed = rows.gate(tx, requests, self._owner, self._clock())
+        except DatabaseFault as fault:
+            if not fault.commit_unknown:
+                raise
+            # The commit may stand: only what a new connection can read counts (an unreadable gate is a shut one).
+            with self._database.read() as tx:
+                passed = rows.gated(tx, [Hold(r.contact_id, r.seq, r.epoch) for r in requests], self._owner)
+        return [(request.contact_id, request.seq) in passed for request in requests]
+
+    def _commit_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[bool]:
+        now = self._clock()
+        written = self._database.transact(lambda tx: record_outcomes(tx, outcomes, self._owner, now))
+        return [outcome.key in written for outcome in outcomes]
+
+    def _extend(self) -> None:
+        self._database.transact(lambda tx: rows.extend_leases(tx, self._owner, self._clock(), LEASE))
+
+    # --- one delivery
+
+    async def _deliver(self, applied: Applied, claimed: Claimed, snapshot: Snapshot) -> None:
+        try:
+            outcome = await self._outcome(applied, claimed, snapshot)
+        except asyncio.CancelledError:
+            await self._give_back(claimed)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this mail alone
+            self._journal.error("delivery failed", **_who(claimed), error=f"{type(error).__name__}: {error}")
+            await self._give_back(claimed)
+            return
+        await self._record(outcome)
+        self.counts[outcome.state.value] = self.counts.get(outcome.state.value, 0) + 1
+        if outcome.attempt is not None and judge.is_dead_address(outcome.attempt):
+            await self._in_thread(report_dead_address, self._database, claimed, outcome.attempt, self._clock())
+
+    async def _outcome(self, applied: Applied, claimed: Claimed, snapshot: Snapshot) -> Outcome:
+        now = self._clock()
+        judged = recheck(applied.programme, snapshot, claimed.delivery, now)
+        if not isinstance(judged, Proceed):
+            return judge.of_recheck(claimed, judged, now)
+        try:
+            mail = self._compose(applied, judged, claimed)
+        except TemplateError as error:
+            self._journal.error("template error", **_who(claimed), template=error.template, error=str(error))
+            return judge.of_template_error(claimed, str(error), now)
+        attempt = await self._transport.send(mail, lambda: self._pass(claimed))
+        return judge.of_attempt(claimed, attempt, self._clock(), random.uniform(0, 1))
+
+    async def _pass(self, claimed: Claimed) -> bool:
+        delivery = claimed.delivery
+        request = GateRequest(delivery.contact_id, delivery.seq, claimed.epoch, claimed.contact.version)
+        return await self._gates.submit(request)
+
+    async def _record(self, outcome: Outcome) -> None:
+        """Until it is written: while the process lives, what the relay said is not forgotten."""
+        while True:
+            try:
+                written = await self._outcomes.submit(outcome)
+            except DatabaseFault as fault:
+                if not (fault.passes or fault.commit_unknown):
+                    raise
+                self._journal.warning("outcome waits for the database", error=str(fault))
+                await asyncio.sleep(DATABASE_PAUSE)
+                continue
+            if not written:
+                self._journal.warning("outcome came too late", contact=outcome.contact_id, delivery=outcome.seq)
+            return
+
+    async def _give_back(self, claimed: Claimed) -> None:
+        hold = Hold(*claimed.key, claimed.epoch)
+        later = self._clock() + judge.RELAY_PAUSE
+
+        def work(tx: Transaction) -> int:
+            return rows.release(tx, [hold], self._owner, not_before=later)
+
+        try:
+            await self._in_thread(self._database.transact, work)
+        except DatabaseFault as fault:  # its lease ends by itself
+            self._journal.warning("claim not given back", **_who(claimed), error=str(fault))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            if self._tasks:
+                try:
+                    await self._in_thread(self._extend)
+                except DatabaseFault as fault:
+                    self._journal.warning("leases not extended", error=str(fault))
+
+    async def _in_thread(self, work: Callable[..., object], *arguments: object) -> object:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+
+
+def _asks(applied: Applied, claimed: Claimed) -> bool:
+    """Whether the recheck of this mail needs more than the person and her enrolment."""
+    campaign = applied.programme.campaigns.get(claimed.delivery.campaign)
+    return campaign is not None and any(send.condition is not None for send in campaign.sends)
+
+
+def _plain(claimed: Claimed) -> Snapshot:
+    return Snapshot(contact=claimed.contact, enrolments=[claimed.enrolment])
+
+
+def _who(claimed: Claimed) -> dict[str, object]:
+    delivery = claimed.delivery
+    return {
+        "contact": delivery.contact_id,
+        "delivery": delivery.seq,
+        "campaign": delivery.campaign,
+        "step": delivery.step,
+    }

@@ -1,0 +1,110 @@
+"""The pump: turns for whoever is due, then mails for whatever is planned, until there is nothing left to do now.
+
+`nurture run` works it at every tick, `nurture run --once` and the demo until it is dry. It holds no state but what is
+in flight; everything else is in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Self, TypeVar
+
+from nurture.engine.advance import BATCH, Advanced, advance
+from nurture.engine.dispatch import Dispatcher, Journal
+from nurture.engine.revisions import Applied
+from nurture.storage.database import Database
+
+_Result = TypeVar("_Result")
+
+
+class Role(StrEnum):
+    """What a daemon does; on PostgreSQL they may specialise."""
+
+    ADVANCE = "advance"
+    DISPATCH = "dispatch"
+
+
+EVERY_ROLE = frozenset(Role)
+
+
+@dataclass(slots=True)
+class Pumped:
+    """What one tick, or one drain, has done. `mails` were claimed; their outcomes are in the dispatcher's counts."""
+
+    turns: int = 0
+    mails: int = 0
+    failures: list[tuple[int, str]] = field(default_factory=list)
+
+    def __iadd__(self, other: Pumped) -> Self:
+        self.turns += other.turns
+        self.mails += other.mails
+        self.failures += other.failures
+        return self
+
+
+class Pump:
+    """`applied` gives the newest revision, compiled; it is asked in the database thread at every tick."""
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: Dispatcher,
+        applied: Callable[[], Applied],
+        *,
+        clock: Callable[[], datetime],
+        executor: Executor,
+        journal: Journal,
+        roles: frozenset[Role] = EVERY_ROLE,
+        batch: int = BATCH,
+    ) -> None:
+        self._database, self._dispatcher, self._applied = database, dispatcher, applied
+        self._clock, self._executor, self._journal = clock, executor, journal
+        self._roles, self._batch = roles, batch
+        self._stopping = False
+
+    async def tick(self) -> Pumped:
+        """Every due turn, and as many mails as there is room for."""
+        done = Pumped()
+        applied = await self._in_thread(self._applied)
+        while not self._stopping:
+            turns = await self._advance(applied) if Role.ADVANCE in self._roles else Advanced()
+            done.turns += turns.turns
+            done.failures += turns.failures
+            if Role.DISPATCH in self._roles:
+                done.mails += await self._dispatcher.fill(applied)
+            if turns.turns < self._batch:
+                break
+        for contact, error in done.failures:
+            self._journal.error("turn failed", contact=contact, error=error)
+        return done
+
+    async def drain(self) -> Pumped:
+        """Until nothing is due, nothing is planned for now, and nothing is in flight."""
+        done = Pumped()
+        while not self._stopping:
+            ticked = await self.tick()
+            done += ticked
+            if self._dispatcher.in_flight:
+                await self._dispatcher.wait()
+            elif not ticked.turns and not ticked.mails:
+                break
+        return done
+
+    async def stop(self, grace: float = 30.0) -> None:
+        """No new turns and claims; what is on the wire may end."""
+        self._stopping = True
+        await self._dispatcher.stop(grace)
+
+    async def _advance(self, applied: Applied) -> Advanced:
+        def work() -> Advanced:
+            return advance(self._database, applied.programme, applied.needs, self._clock(), self._batch)
+
+        return await self._in_thread(work)
+
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
