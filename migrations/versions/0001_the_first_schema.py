@@ -186,6 +186,7 @@ def upgrade() -> None:
         sa.Column("settled_at", UTCDateTime(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("attempts", BigId, nullable=False),
+        sa.Column("tries", BigId, nullable=False),
         sa.Column("unknowns", BigId, nullable=False),
         sa.Column("acknowledged", sa.Boolean(), nullable=False),
         sa.CheckConstraint("kind IN ('marketing', 'transactional')", name=op.f("ck_deliveries_kind")),

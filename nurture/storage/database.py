@@ -40,7 +40,7 @@ class Transaction:
 
     def execute(
         self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
-    ) -> CursorResult[Any]:
+    ) -> CursorResult[*tuple[Any, ...]]:
         result = self.connection.execute(statement, values)
         assert isinstance(result, CursorResult)
         return result

@@ -134,7 +134,7 @@ def explain(url: URL, error: SQLAlchemyError, *, committing: bool = False) -> Da
 
 
 def name_of(url: URL) -> str:
-    """How we call a database in messages: a path, or an address without password."""
+    """How we call a database in messages: a path, or host and name; never who logs in how."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
-    return url.set(drivername="postgresql", password=None, query={}).render_as_string()
+    return f"{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database or ''}"

@@ -32,6 +32,7 @@ NAMES = {
 READY = "state IN ('planned', 'deferred')"
 HELD = "state IN ('claimed', 'gated')"
 UNPROCESSED = "processed_at IS NULL"
+ACTIVE = "state = 'active'"
 
 
 class Row(SQLModel):
@@ -163,7 +164,7 @@ class EnrolmentRow(Row, table=True):
     __table_args__ = (
         _one_of("state", EnrolmentState),
         _one_of("left_by", LeftBy),
-        _partial("ix_enrolments_active", "campaign", "node", where="state = 'active'"),
+        _partial("ix_enrolments_active", "campaign", "node", where=ACTIVE),
     )
 
     contact_id: int = _owner(key=True)
@@ -195,7 +196,8 @@ class DeliveryRow(Row, table=True):
     """`rank` orders claims (transactional first, then priority). `epoch` grows with every claim and fences old owners.
 
     `settled_at` is when a settled delivery got its end: for caps, when it counts. `acknowledged`: a turn of the contact
-    has seen that end. `unknowns` counts how often its fate was lost.
+    has seen that end. `attempts` counts rows of `attempts`, `tries` those that used up a try of this person, `unknowns`
+    how often its fate was lost.
     """
 
     __tablename__ = "deliveries"
@@ -235,6 +237,7 @@ class DeliveryRow(Row, table=True):
     settled_at: datetime | None = _instant(default=None)
     reason: str | None = _text(default=None)
     attempts: int = _number(default=0)
+    tries: int = _number(default=0)
     unknowns: int = _number(default=0)
     acknowledged: bool = False
 

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, ColumnElement, Dialect, Integer, Text, bindparam
+from sqlalchemy import JSON, BigInteger, Boolean, ColumnElement, Dialect, Integer, Text, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -157,3 +158,12 @@ class Batch:
             return value
 
         return dump_json([[plain(value) for value in row] for row in rows])
+
+
+INSTANTS = ("now", "until", "since", "after")
+
+
+def sql(statement: str) -> TextClause:
+    """A statement in SQL; its parameters named `now`, `until`, `since` and `after` are instants."""
+    used = [bindparam(name, type_=UTCDateTime()) for name in INSTANTS if re.search(rf":{name}\b", statement)]
+    return text(statement).bindparams(*used)

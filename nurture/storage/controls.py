@@ -1,0 +1,65 @@
+"""Campaigns paused by hand, and since when each has been applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+
+from nurture.errors import ConflictError
+from nurture.storage.database import Transaction
+from nurture.storage.queue import wake_campaigns
+from nurture.storage.tables import campaign_controls
+from nurture.storage.types import sql
+
+# Gates hold it shared and whoever pauses holds it alone: once a pause is committed, no gate that looked before it is
+# still on its way. On SQLite the one write lock does that.
+GATE_LOCK = 0x6E7572747572
+_c = campaign_controls.c
+
+
+def paused_campaigns(tx: Transaction) -> frozenset[str]:
+    return frozenset(tx.execute(select(_c.name).where(_c.paused_at.is_not(None))).scalars())
+
+
+def pause(tx: Transaction, campaign: str, now: datetime, by: str) -> None:
+    """No mail of this campaign is gated any more once this is committed. Pausing twice keeps the first instant."""
+    stop_gates(tx)
+    first_applied(tx, [campaign], now)
+    tx.execute(
+        update(campaign_controls).where(_c.name == campaign, _c.paused_at.is_(None)).values(paused_at=now, by=by)
+    )
+
+
+def resume(tx: Transaction, campaign: str, now: datetime, by: str) -> None:
+    """Let it go on; everybody inside has a turn at once, so that what grew late meanwhile is judged."""
+    changed = tx.execute(
+        update(campaign_controls).where(_c.name == campaign, _c.paused_at.is_not(None)).values(paused_at=None, by=by)
+    )
+    if changed.rowcount == 0:
+        raise ConflictError(f"The campaign {campaign!r} is not paused.")
+    wake_campaigns(tx, [campaign], now)
+
+
+def first_applied(tx: Transaction, campaigns: Iterable[str], now: datetime) -> None:
+    """Remember `now` as the first time for those that were never applied before."""
+    rows = [{"name": name, "since": now} for name in sorted(set(campaigns))]
+    if not rows:
+        return
+    if tx.dialect == "postgresql":
+        tx.execute(insert_postgres(campaign_controls).on_conflict_do_nothing(), rows)
+    else:
+        tx.execute(insert(campaign_controls).prefix_with("OR IGNORE"), rows)
+
+
+def since(tx: Transaction) -> Mapping[str, datetime]:
+    """Campaign -> when it was first applied."""
+    return dict(tx.execute(select(_c.name, _c.since)).tuples().all())
+
+
+def stop_gates(tx: Transaction) -> None:
+    """Wait until no gate is open, and keep them shut until this transaction ends."""
+    if tx.dialect == "postgresql":
+        tx.execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": GATE_LOCK})

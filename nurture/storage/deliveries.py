@@ -1,0 +1,252 @@
+# ruff: noqa: S608 - the SQL here is put together from names in this code only
+"""Deliveries between plan and dot: claim, hold, give back, and the gate.
+
+Every change names the state it comes from, the owner and the epoch of the claim: whoever lost a delivery to another
+daemon can no longer do anything to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from nurture.domain.contact import Contact
+from nurture.domain.delivery import Delivery
+from nurture.domain.enrolment import Enrolment
+from nurture.storage.controls import GATE_LOCK, paused_campaigns
+from nurture.storage.database import Transaction
+from nurture.storage.rows import contact_of, delivery_of, enrolment_of, select_contacts
+from nurture.storage.tables import HELD, READY, contacts, deliveries, enrolments
+from nurture.storage.turns import in_batch
+from nurture.storage.types import Batch, among, sql
+
+_d = deliveries.c
+Key = tuple[int, int]  # contact id, seq
+
+_KEYS = Batch(key_contact="int", key_seq="int")
+_HOLDS = Batch(key_contact="int", key_seq="int", key_epoch="int")
+_GATES = Batch(key_contact="int", key_seq="int", key_epoch="int", key_version="int")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery of ours until the lease ends, with what its mail is made of, as it was at the claim.
+
+    `tries` is how many tries of this person are used up, `unknowns` how often its fate was lost.
+    """
+
+    delivery: Delivery
+    epoch: int
+    tries: int
+    unknowns: int
+    first_gated_at: datetime | None
+    domain: str | None
+    contact: Contact
+    enrolment: Enrolment
+
+    @property
+    def key(self) -> Key:
+        return self.delivery.contact_id, self.delivery.seq
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What proves that a delivery is ours: the key, and the epoch of the claim."""
+
+    contact_id: int
+    seq: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateRequest:
+    """Ask for the gate of one delivery, whose contact was judged at `version`."""
+
+    contact_id: int
+    seq: int
+    epoch: int
+    version: int
+
+
+def claim_deliveries(
+    tx: Transaction,
+    now: datetime,
+    owner: str,
+    lease: timedelta,
+    limit: int,
+    *,
+    full_domains: Collection[str] = (),
+) -> list[Claimed]:
+    """Take up to `limit` deliveries that may go now: transactional first, then by priority, then by time.
+
+    Leaves out campaigns that are paused and recipients' domains that have no room. Those past `expires_at` are handed
+    out too: their claimer records that.
+    """
+    keys = _ready(tx, now, limit, full_domains)
+    if not keys:
+        return []
+    claimed = tx.execute(
+        update(deliveries)
+        .where(sql(in_batch(tx, _KEYS)), sql(READY))
+        .values(state="claimed", owner=owner, epoch=_d.epoch + 1, lease_until=sql(_lease_end(tx)))
+        .returning(deliveries),
+        {"batch": _KEYS.text(tx.dialect, keys), **_lease(tx, now, lease)},
+    ).mappings()
+    rows = {(row["contact_id"], row["seq"]): row for row in claimed}
+    people = _people(tx, sorted({contact_id for contact_id, _ in rows}))
+    journeys = _journeys(tx, sorted({(row["contact_id"], row["enrolment"]) for row in rows.values()}))
+    return [
+        Claimed(
+            delivery=delivery_of(row),
+            epoch=row["epoch"],
+            tries=row["tries"],
+            unknowns=row["unknowns"],
+            first_gated_at=row["first_gated_at"],
+            domain=row["domain"],
+            contact=people[row["contact_id"]],
+            enrolment=journeys[row["contact_id"], row["enrolment"]],
+        )
+        for row in (rows[key] for key in keys if key in rows)
+    ]
+
+
+def _ready(tx: Transaction, now: datetime, limit: int, full_domains: Collection[str]) -> list[Key]:
+    """Keys in the order of claims, walking the index rank by rank; PostgreSQL locks them as it goes."""
+    paused = paused_campaigns(tx)
+    found: list[Key] = []
+    rank = -1
+    while len(found) < limit:
+        next_ = tx.execute(select(func.min(_d.rank)).where(sql(READY), _d.rank > rank)).scalar()
+        if next_ is None:
+            break
+        rank = next_
+        query = select(_d.contact_id, _d.seq).where(sql(READY), _d.rank == rank, _d.not_before <= now)
+        if paused:
+            query = query.where(_d.campaign.not_in(sorted(paused)))
+        if full_domains:
+            query = query.where(func.coalesce(_d.domain, "").not_in(sorted(full_domains)))
+        query = query.order_by(_d.not_before, _d.contact_id, _d.seq).limit(limit - len(found))
+        if tx.dialect == "postgresql":
+            query = query.with_for_update(skip_locked=True)
+        found += [(contact_id, seq) for contact_id, seq in tx.execute(query)]
+    return found
+
+
+def _people(tx: Transaction, ids: Sequence[int]) -> dict[int, Contact]:
+    rows = tx.execute(select_contacts().where(among(contacts.c.id)), {"ids": ids})
+    return {row[0]: contact_of(row) for row in rows}
+
+
+def _journeys(tx: Transaction, keys: Sequence[Key]) -> dict[Key, Enrolment]:
+    rows = tx.execute(
+        select(enrolments).where(sql(in_batch(tx, _KEYS))), {"batch": _KEYS.text(tx.dialect, keys)}
+    ).mappings()
+    return {(row["contact_id"], row["seq"]): enrolment_of(row) for row in rows}
+
+
+def release(tx: Transaction, holds: Sequence[Hold], owner: str, *, not_before: datetime | None = None) -> int:
+    """Give claimed deliveries back untried (a shutdown, a full domain, a refused gate); how many were still ours."""
+    if not holds:
+        return 0
+    given = update(deliveries).where(sql(_ours(tx)), sql("state = 'claimed'"))
+    values: dict[str, Any] = {"state": sql(_AS_BEFORE), "owner": None, "lease_until": None}
+    if not_before is not None:
+        values["not_before"] = not_before
+    return tx.execute(given.values(values), {"batch": _hold_text(tx, holds), "holder": owner}).rowcount
+
+
+_AS_BEFORE = "CASE WHEN tries > 0 OR unknowns > 0 THEN 'deferred' ELSE 'planned' END"
+
+
+def _ours(tx: Transaction) -> str:
+    """(contact_id, seq, epoch) is in the batch, and the owner is `:holder`."""
+    return (
+        "owner = :holder AND (contact_id, seq, epoch) IN "
+        f"(SELECT key_contact, key_seq, key_epoch FROM {_HOLDS.sql(tx.dialect)} AS keys)"
+    )
+
+
+def _hold_text(tx: Transaction, holds: Sequence[Hold]) -> str:
+    return _HOLDS.text(tx.dialect, [(hold.contact_id, hold.seq, hold.epoch) for hold in holds])
+
+
+def extend_leases(tx: Transaction, owner: str, now: datetime, lease: timedelta) -> int:
+    """Heartbeat: prolong what is ours and not lost yet; how many."""
+    return tx.execute(
+        update(deliveries)
+        .where(sql(HELD), _d.owner == owner, sql(f"lease_until > {tx.lease_clock}"))
+        .values(lease_until=sql(_lease_end(tx))),
+        {"now": now, **_lease(tx, now, lease)} if not tx.database.leases_by_server else _lease(tx, now, lease),
+    ).rowcount
+
+
+def gate(tx: Transaction, requests: Sequence[GateRequest], owner: str, now: datetime) -> set[Key]:
+    """The durable mark right before the final dot: the keys that may go. Write nothing on the wire before the commit.
+
+    Granted only where the claim is ours and its lease runs, the mail is not expired, the contact is as she was judged,
+    no event of hers is waiting, her address is not suppressed, and the campaign is not paused. The contacts are locked
+    first, so that an event or a stop is either seen here or comes after the commit.
+    """
+    if not requests:
+        return set()
+    if tx.dialect == "postgresql":
+        tx.execute(_LOCK_CONTACTS, {"ids": sorted({request.contact_id for request in requests}), "key": GATE_LOCK})
+    rows = [(request.contact_id, request.seq, request.epoch, request.version) for request in requests]
+    granted = tx.execute(sql(gate_sql(tx)), {"batch": _GATES.text(tx.dialect, rows), "owner": owner, "now": now})
+    return {(contact_id, seq) for contact_id, seq in granted}
+
+
+_LOCK_CONTACTS = sql("""
+    SELECT id FROM contacts, (SELECT pg_advisory_xact_lock_shared(:key)) AS held
+    WHERE id = ANY(:ids) ORDER BY id FOR UPDATE OF contacts
+""")
+
+
+def gate_sql(tx: Transaction) -> str:
+    """The one guarded statement of the gate."""
+    return f"""
+        UPDATE deliveries SET state = 'gated', gated_at = :now, first_gated_at = coalesce(first_gated_at, :now)
+        FROM {_GATES.sql(tx.dialect)} AS keys, contacts
+        WHERE deliveries.contact_id = key_contact AND deliveries.seq = key_seq
+          AND deliveries.state = 'claimed' AND deliveries.owner = :owner AND deliveries.epoch = key_epoch
+          AND deliveries.lease_until > {tx.lease_clock} AND deliveries.expires_at >= :now
+          AND contacts.id = key_contact AND contacts.version = key_version
+          AND NOT EXISTS (SELECT 1 FROM events
+                          WHERE events.contact_id = key_contact AND events.processed_at IS NULL)
+          AND NOT EXISTS (SELECT 1 FROM suppressions
+                          WHERE suppressions.address_key = contacts.address_key
+                            AND (deliveries.kind = 'marketing' OR suppressions.reason <> 'unsubscribed'))
+          AND NOT EXISTS (SELECT 1 FROM campaign_controls
+                          WHERE campaign_controls.name = deliveries.campaign
+                            AND campaign_controls.paused_at IS NOT NULL)
+        RETURNING deliveries.contact_id, deliveries.seq
+    """
+
+
+def gated(tx: Transaction, holds: Sequence[Hold], owner: str) -> set[Key]:
+    """Which of these stand gated by us: what to ask when a connection was lost during the commit of a gate."""
+    found = tx.execute(
+        select(_d.contact_id, _d.seq).where(sql(_ours(tx)), sql("state = 'gated'")),
+        {"batch": _hold_text(tx, holds), "holder": owner},
+    )
+    return {(contact_id, seq) for contact_id, seq in found}
+
+
+def in_flight_by_domain(tx: Transaction) -> dict[str, int]:
+    """Recipient domain -> deliveries any daemon holds now."""
+    rows = tx.execute(select(_d.domain, func.count()).where(sql(HELD), _d.domain.is_not(None)).group_by(_d.domain))
+    return dict(rows.tuples().all())
+
+
+def _lease_end(tx: Transaction) -> str:
+    return "clock_timestamp() + make_interval(secs => :lease)" if tx.database.leases_by_server else ":until"
+
+
+def _lease(tx: Transaction, now: datetime, lease: timedelta) -> dict[str, Any]:
+    if tx.database.leases_by_server:
+        return {"lease": lease.total_seconds()}
+    return {"until": now + lease}

@@ -1,0 +1,77 @@
+"""The queue: who is due, and how to make her so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.sql.dml import Insert
+
+from nurture.storage.database import Transaction
+from nurture.storage.tables import ACTIVE, UNPROCESSED, due, enrolments, events
+from nurture.storage.types import BigId, UTCDateTime, among, sql
+
+# One lock on the queue row and one on the contact, neither ever waited for: claims cannot collide or deadlock. The
+# contact's is the weakest that keeps other turns out; it does not hold up events that refer to her.
+_CLAIM_POSTGRES = sql("""
+    WITH picked AS (
+        SELECT due.at, due.contact_id FROM due JOIN contacts ON contacts.id = due.contact_id
+        WHERE due.at <= :now ORDER BY due.at, due.contact_id LIMIT :limit
+        FOR UPDATE OF due SKIP LOCKED FOR NO KEY UPDATE OF contacts SKIP LOCKED
+    )
+    DELETE FROM due USING picked WHERE due.at = picked.at AND due.contact_id = picked.contact_id
+    RETURNING due.contact_id
+""")
+
+
+def claim_due(tx: Transaction, now: datetime, limit: int) -> list[int]:
+    """Take up to `limit` queue rows that are due and hold their contacts until the transaction ends; their ids.
+
+    No lease: the rows come back by themselves if the transaction dies. Ids are unique, and in ascending order.
+    """
+    if tx.dialect == "postgresql":
+        return sorted({row[0] for row in tx.execute(_CLAIM_POSTGRES, {"now": now, "limit": limit})})
+    rows = tx.execute(
+        select(due.c.at, due.c.contact_id).where(due.c.at <= now).order_by(due.c.at, due.c.contact_id).limit(limit)
+    ).all()
+    if not rows:
+        return []
+    last = tuple_(rows[-1][0], rows[-1][1], types=[UTCDateTime(), BigId])
+    tx.execute(delete(due).where(tuple_(due.c.at, due.c.contact_id) <= last))
+    return sorted({row[1] for row in rows})
+
+
+def wake(tx: Transaction, contact_ids: Iterable[int], now: datetime) -> None:
+    """Let these contacts have a turn as soon as possible; waking twice is harmless."""
+    rows = [{"at": now, "contact_id": contact_id} for contact_id in sorted(set(contact_ids))]
+    if rows:
+        tx.execute(insert_due(tx), rows)
+
+
+def insert_due(tx: Transaction) -> Insert:
+    """Insert into the queue unless the row is there."""
+    if tx.dialect == "postgresql":
+        return insert_postgres(due).on_conflict_do_nothing()
+    return insert(due).prefix_with("OR IGNORE")
+
+
+def wake_campaigns(tx: Transaction, campaigns: Sequence[str], now: datetime) -> int:
+    """Wake everybody who is inside one of these campaigns; how many."""
+    inside = tx.execute(
+        select(enrolments.c.contact_id).where(sql(ACTIVE), among(enrolments.c.campaign, text=True)).distinct(),
+        {"ids": list(campaigns)},
+    ).scalars()
+    ids = list(inside)
+    wake(tx, ids, now)
+    return len(ids)
+
+
+def wake_unprocessed(tx: Transaction, contact_ids: Sequence[int], now: datetime) -> None:
+    """Wake those among the contacts that have events no turn has seen."""
+    left = tx.execute(
+        select(events.c.contact_id).where(among(events.c.contact_id), sql(UNPROCESSED)).distinct(),
+        {"ids": contact_ids},
+    ).scalars()
+    wake(tx, left, now)

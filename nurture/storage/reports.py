@@ -1,0 +1,240 @@
+"""Reading the ledger and the deliveries: explain, reports, audit, status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from nurture.domain.delivery import COUNTING, Delivery, DeliveryState
+from nurture.domain.enrolment import Enrolment
+from nurture.domain.ledger import Fact, FactKind, Reason
+from nurture.domain.programme import MailKind
+from nurture.storage.database import Transaction
+from nurture.storage.rows import delivery_of, enrolment_of
+from nurture.storage.tables import (
+    ACTIVE,
+    HELD,
+    READY,
+    UNPROCESSED,
+    attempts,
+    contacts,
+    deliveries,
+    due,
+    enrolments,
+    events,
+    ledger,
+    outgoing,
+    stage_changes,
+)
+from nurture.storage.types import sql
+
+_l, _d, _n = ledger.c, deliveries.c, enrolments.c
+_FACT = (_l.id, _l.contact_id, _l.at, _l.kind, _l.reason, _l.campaign, _l.enrolment, _l.step, _l.delivery, _l.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the ledger."""
+
+    id: int
+    contact_id: int
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A delivery and what became of it. `settled_at` is when it counts, `attempts` what the relay said each time."""
+
+    delivery: Delivery
+    settled_at: datetime | None
+    gated_at: datetime | None
+    reason: str | None
+    tries: int
+    attempts: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditMail:
+    """A marketing mail that takes a slot, for the recount. `at` None is pending."""
+
+    contact_id: int
+    seq: int
+    at: datetime | None
+    category: str | None
+    campaign: str
+    step: str
+    state: DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`oldest_due` is the oldest instant in the queue that has come, None when nobody waits."""
+
+    contacts: int
+    due: int
+    oldest_due: datetime | None
+    unprocessed: int
+    ready: int
+    oldest_ready: datetime | None
+    held: int
+    outgoing: int
+    active: int
+    latest_event: datetime | None
+    latest_outcome: datetime | None
+    outcomes: dict[DeliveryState, int]
+
+
+def ledger_of(tx: Transaction, contact_id: int, *, limit: int = 1000) -> list[Line]:
+    """The last lines about one person, oldest first."""
+    query = select(*_FACT).where(_l.contact_id == contact_id).order_by(_l.id.desc()).limit(limit)
+    return [_line(row) for row in reversed(tx.execute(query).all())]
+
+
+def ledger_of_campaign(tx: Transaction, campaign: str, since: datetime, *, limit: int = 1000) -> list[Line]:
+    """Lines about one campaign from `since` on, oldest first."""
+    query = select(*_FACT).where(_l.campaign == campaign, _l.at >= since).order_by(_l.at, _l.id).limit(limit)
+    return [_line(row) for row in tx.execute(query)]
+
+
+def ledger_since(tx: Transaction, last: int = 0, *, limit: int = 1000) -> list[Line]:
+    """Lines after the one with id `last`, in the order they were written: to follow, or to page through everything."""
+    query = select(*_FACT).where(_l.id > last).order_by(_l.id).limit(limit)
+    return [_line(row) for row in tx.execute(query)]
+
+
+def _line(row: Row[*tuple[Any, ...]]) -> Line:
+    id_, contact_id, at, kind, reason, campaign, enrolment, step, delivery, detail = row
+    fact = Fact(at, FactKind(kind), Reason(reason) if reason else None, campaign, enrolment, step, delivery, detail)
+    return Line(id_, contact_id, fact)
+
+
+def count_facts(
+    tx: Transaction, campaign: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+) -> dict[tuple[str | None, str | None, FactKind, Reason | None], int]:
+    """(campaign, step, kind, reason) -> how many lines."""
+    query = select(_l.campaign, _l.step, _l.kind, _l.reason, func.count())
+    if campaign is not None:
+        query = query.where(_l.campaign == campaign)
+    if since is not None:
+        query = query.where(_l.at >= since)
+    if until is not None:
+        query = query.where(_l.at < until)
+    rows = tx.execute(query.group_by(_l.campaign, _l.step, _l.kind, _l.reason))
+    return {
+        (name, step, FactKind(kind), Reason(reason) if reason else None): number
+        for name, step, kind, reason, number in rows
+    }
+
+
+def deliveries_of(tx: Transaction, contact_id: int) -> list[DeliveryRecord]:
+    """All mails of one person with their attempts, in the order they were planned."""
+    tried: dict[int, list[dict[str, Any]]] = {}
+    query = select(attempts).where(attempts.c.contact_id == contact_id).order_by(attempts.c.seq, attempts.c.no)
+    for row in tx.execute(query).mappings():
+        tried.setdefault(row["seq"], []).append(dict(row))
+    rows = tx.execute(select(deliveries).where(_d.contact_id == contact_id).order_by(_d.seq)).mappings()
+    return [
+        DeliveryRecord(
+            delivery_of(row),
+            row["settled_at"],
+            row["gated_at"],
+            row["reason"],
+            row["tries"],
+            tuple(tried.get(row["seq"], ())),
+        )
+        for row in rows
+    ]
+
+
+def enrolments_of(tx: Transaction, contact_id: int) -> list[Enrolment]:
+    """All enrolments of one person, ended ones too."""
+    query = select(enrolments).where(_n.contact_id == contact_id).order_by(_n.seq)
+    return [enrolment_of(row) for row in tx.execute(query).mappings()]
+
+
+def stages_of(tx: Transaction, contact_id: int) -> list[dict[str, Any]]:
+    """The stage history of one person, oldest first: at, from_stage, to_stage, event_id."""
+    c = stage_changes.c
+    query = select(c.at, c.from_stage, c.to_stage, c.event_id).where(c.contact_id == contact_id).order_by(c.at, c.id)
+    return [dict(row) for row in tx.execute(query).mappings()]
+
+
+def standing(tx: Transaction, campaign: str) -> dict[str | None, int]:
+    """Node -> how many people stand there now."""
+    query = select(_n.node, func.count()).where(sql(ACTIVE), _n.campaign == campaign).group_by(_n.node)
+    return dict(tx.execute(query).tuples().all())
+
+
+def inside(
+    tx: Transaction, campaign: str, *, after: tuple[int, int] = (0, 0), limit: int = 1000
+) -> list[tuple[int, Enrolment]]:
+    """(contact id, enrolment) of the people inside, from behind `after` (contact id, seq), in that order."""
+    query = (
+        select(enrolments)
+        .where(sql(ACTIVE), _n.campaign == campaign, sql("(contact_id, seq) > (:contact, :seq)"))
+        .order_by(_n.contact_id, _n.seq)
+        .limit(limit)
+    )
+    rows = tx.execute(query, {"contact": after[0], "seq": after[1]}).mappings()
+    return [(row["contact_id"], enrolment_of(row)) for row in rows]
+
+
+def audit_mails(tx: Transaction) -> Iterator[AuditMail]:
+    """Every marketing mail that takes a slot, by contact and then by the order of planning; streamed."""
+    states = [state.value for state in COUNTING]
+    query = (
+        select(_d.contact_id, _d.seq, _d.settled_at, _d.category, _d.campaign, _d.step, _d.state)
+        .where(_d.kind == MailKind.MARKETING.value, _d.state.in_(states))
+        .order_by(_d.contact_id, _d.seq)
+    )
+    with tx.connection.execution_options(yield_per=1000).execute(query) as rows:
+        for contact_id, seq, at, category, campaign, step, state in rows:
+            yield AuditMail(contact_id, seq, at, category, campaign, step, DeliveryState(state))
+
+
+def outcomes(tx: Transaction, since: datetime, campaign: str | None = None) -> dict[DeliveryState, int]:
+    """How deliveries ended from `since` on."""
+    query = select(_d.state, func.count()).where(_d.settled_at >= since).group_by(_d.state)
+    if campaign is not None:
+        query = query.where(_d.campaign == campaign)
+    return {DeliveryState(state): number for state, number in tx.execute(query)}
+
+
+def status(tx: Transaction, now: datetime, since: datetime) -> Status:
+    """Numbers for `nurture status` and the health page; `outcomes` are those from `since` on."""
+
+    def one(query: Any) -> Any:
+        return tx.execute(query).scalar()
+
+    waiting = tx.execute(select(func.count(), func.min(due.c.at)).where(due.c.at <= now)).one()
+    ready = tx.execute(select(func.count(), func.min(_d.not_before)).where(sql(READY), _d.not_before <= now)).one()
+    return Status(
+        contacts=one(select(func.count()).select_from(contacts)),
+        due=waiting[0],
+        oldest_due=waiting[1],
+        unprocessed=one(select(func.count()).select_from(events).where(sql(UNPROCESSED))),
+        ready=ready[0],
+        oldest_ready=ready[1],
+        held=one(select(func.count()).select_from(deliveries).where(sql(HELD))),
+        outgoing=one(select(func.count()).select_from(outgoing).where(outgoing.c.next_at.is_not(None))),
+        active=one(select(func.count()).select_from(enrolments).where(sql(ACTIVE))),
+        latest_event=one(select(events.c.received_at).order_by(events.c.id.desc()).limit(1)),
+        latest_outcome=one(select(func.max(_d.settled_at))),
+        outcomes=outcomes(tx, since),
+    )
+
+
+def states_of(tx: Transaction, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], DeliveryState]:
+    """The states of these deliveries (contact id, seq)."""
+    from nurture.storage.turns import in_batch
+    from nurture.storage.types import Batch
+
+    batch = Batch(key_contact="int", key_seq="int")
+    rows = tx.execute(
+        select(_d.contact_id, _d.seq, _d.state).where(sql(in_batch(tx, batch))), {"batch": batch.text(tx.dialect, keys)}
+    )
+    return {(contact_id, seq): DeliveryState(state) for contact_id, seq, state in rows}
