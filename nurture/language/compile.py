@@ -15,7 +15,7 @@ from nurture.language.contract import TemplateHead, check_contract, read_head
 from nurture.language.names import Known, Path, Scope, near_misses
 from nurture.language.people import Person, compile_person
 from nurture.language.problems import Problem, in_order
-from nurture.language.project import Policy, compile_policy, compile_segments, known_of
+from nurture.language.project import Policy, compile_policy, compile_segments, known_of, leaves_no_day
 from nurture.language.reading import read_model, read_text
 from nurture.language.schema import CampaignFile, PersonFile, ProjectFile, SegmentsFile, StoryFile
 from nurture.language.source import (
@@ -69,10 +69,11 @@ class _Project:
             segments = SegmentsFile.model_construct(version=1, segments={}, meta={})
         campaign_rules = self._read_folder(CampaignFile, self._campaign_names())
         known = known_of(
-            project,
-            segments,
+            project_file,
+            segments_file,
             templates=template_files(self.sources),
             steps=self._steps(campaign_rules),
+            complete=self._are_complete(campaign_rules),
         )
         policy = compile_policy(project, self._scope(project_file, known)) if project else None
         conditions = (
@@ -83,7 +84,7 @@ class _Project:
         stories = self._stories(known, people)
         self._report_misplaced()
         self._check_templates(campaigns, people, conditions)
-        if project is not None:
+        if project is not None and project_file.is_whole:
             self._check_law(project, project_file, campaigns)
         self._near_misses()
         problems = in_order(problem for file in self.files for problem in file.problems)
@@ -136,6 +137,10 @@ class _Project:
                 steps[name] = steps.get(name, frozenset()) | send_ids(file.data)
         return steps
 
+    def _are_complete(self, rules: list[tuple[SourceFile, CampaignFile | None]]) -> bool:
+        names = [rule.campaign for _, rule in rules if rule is not None]
+        return len(set(names)) == len(rules) and all(file.is_whole for file, _ in rules)
+
     def _scope(self, file: SourceFile, known: Known, **more: Any) -> Scope:
         scope = Scope(file, known, **more)
         self.scopes.append(scope)
@@ -161,11 +166,12 @@ class _Project:
                 file.report("N201", ("campaign",), message, "names are identities; choose another")
                 continue
             first_file[rule.campaign] = file.name
-            scope = self._scope(file, known, campaign=rule.campaign, offers=frozenset(rule.offers))
+            scope = self._scope(file, known, campaign=rule.campaign, offers=_offer_names(file.data))
             campaign, paths = compile_campaign(rule, scope)
-            quiet = project.quiet_hours if project else None
-            check_campaign(campaign, paths, file, quiet=quiet, capped=capped, step_ids=known.steps[rule.campaign])
-            campaigns[rule.campaign] = campaign
+            quiet = project.quiet_hours if project and not leaves_no_day(project.quiet_hours) else None
+            if file.is_whole:
+                check_campaign(campaign, paths, file, quiet=quiet, capped=capped, step_ids=known.steps[rule.campaign])
+                campaigns[rule.campaign] = campaign
         return campaigns
 
     def _people(self, known: Known) -> dict[str, Person]:
@@ -212,6 +218,8 @@ class _Project:
         for template, path in template_files(self.sources).items():
             self.heads[template] = read_head(path, self.sources[path])
             self.files.append(self.heads[template].file)
+        if not all(file.is_whole for file in self.files if file.name.startswith(f"{CAMPAIGNS}people/")):
+            return
         for campaign in campaigns.values():
             check_contract(campaign, self.heads, people, segments)
 
@@ -274,3 +282,9 @@ class _Project:
             return {}
         data = read_text(BRAND_FILE, self.sources[BRAND_FILE]).data
         return data if isinstance(data, dict) else {}
+
+
+def _offer_names(data: Any) -> frozenset[str]:
+    """The offers a campaign defines, also those that cannot be read."""
+    offers = data.get("offers") if isinstance(data, dict) else None
+    return frozenset(offers) if isinstance(offers, dict) else frozenset()

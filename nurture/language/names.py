@@ -32,7 +32,8 @@ _MENTIONS_DATA = re.compile(r"\b(contact|event|start|offer)\.\w+\s*[-+*/]|[-+*/]
 @dataclass(frozen=True, slots=True)
 class Known:
     """The names of a project. `stages` maps every name and alias to the stage; None means: could not be read, so
-    nothing can be said against a name. `steps` are the sends of each campaign by id.
+    nothing can be said against a name. `steps` are the sends of each campaign by id; when a campaign could not be read
+    whole they are not `complete`.
     """
 
     stages: Mapping[str, str] | None = None
@@ -44,6 +45,7 @@ class Known:
     webhooks: frozenset[str] | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    complete: bool = True
 
     def names(self, campaign: str | None, roots: frozenset[str], offers: frozenset[str]) -> Names:
         """What an expression may say."""
@@ -55,7 +57,7 @@ class Known:
             segments=self.segments,
             stages=None if self.stages is None else frozenset(self.stages.values()),
             aliases={} if self.stages is None else self.stages,
-            steps=frozenset(steps),
+            steps=frozenset(steps) if self.complete else None,
             offers=offers,
         )
 
@@ -142,6 +144,9 @@ class Scope:
 
     def stage_change(self, rule: StageChangeRule, path: Path) -> tuple[frozenset[str] | None, str]:
         return self.stages(rule.from_stages, path), self.stage(rule.to_stage, path)
+
+    def campaign_named(self, name: str, path: Path) -> str:
+        return name if not self.known.complete else self.among(name, self.known.steps, path, "N212", "campaign") or name
 
     def segment(self, name: str, path: Path) -> str:
         self.among(name, self.known.segments, path, "N204", "segment")

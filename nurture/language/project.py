@@ -39,13 +39,6 @@ class Policy:
     calendar: Calendar = field(default_factory=Calendar)
 
 
-def stage_names(rule: ProjectFile) -> dict[str, str]:
-    """Every stage and alias to its stage."""
-    names = {stage: stage for stage in rule.lifecycle.stages}
-    names.update({alias: stage for alias, stage in rule.lifecycle.aliases.items() if alias not in names})
-    return names
-
-
 def categories_of(rule: ProjectFile) -> frozenset[str]:
     """The categories listed, and those that caps count."""
     return frozenset(rule.categories) | {cap.category for cap in rule.caps if cap.category is not None}
@@ -119,8 +112,12 @@ def _check_senders(rule: ProjectFile, file: SourceFile) -> None:
             file.warn("N502", path, f"people cannot answer {sender.email}", "give the sender a reply_to that is read")
 
 
+def leaves_no_day(quiet: Hours | None) -> bool:
+    return quiet is not None and minutes_of(quiet) > 22 * 60
+
+
 def _check_hours(quiet: Hours | None, file: SourceFile) -> None:
-    if quiet is not None and minutes_of(quiet) > 22 * 60:
+    if leaves_no_day(quiet):
         hint = "quiet hours are the night; campaigns have a send_window for more"
         file.report(
             "N607", ("quiet_hours",), f"quiet hours {quiet} leave less than two hours of the day for mail", hint
@@ -214,18 +211,45 @@ def _circle(name: str, segments: Mapping[str, Condition]) -> list[str] | None:
     return None
 
 
-def known_of(rule: ProjectFile | None, segments: SegmentsFile | None, **more: Any) -> Known:
-    """The names a project defines; what could not be read stays unknown."""
-    segment_names = frozenset(segments.segments) if segments is not None else None
-    if rule is None:
+def known_of(project: SourceFile, segments: SourceFile, **more: Any) -> Known:
+    """The names a project defines, also those of parts that cannot be read, so that no mistake is reported twice."""
+    data = project.data if isinstance(project.data, dict) else {}
+    segment_names = _keys(segments.data, "segments")
+    if not isinstance(project.data, dict):
         return Known(segments=segment_names, **more)
     return Known(
-        stages=stage_names(rule),
+        stages=_stages(data.get("lifecycle")),
         segments=segment_names,
-        topics=frozenset(rule.topics),
-        categories=categories_of(rule),
-        senders=frozenset(rule.senders),
-        teams=frozenset(rule.teams),
-        webhooks=frozenset(rule.webhooks),
+        topics=_keys(data, "topics"),
+        categories=_categories(data),
+        senders=_keys(data, "senders") or None,
+        teams=_keys(data, "teams"),
+        webhooks=_keys(data, "webhooks"),
         **more,
     )
+
+
+def _keys(data: Any, name: str) -> frozenset[str] | None:
+    """The names under a key; none if it is left out, None if it is not a mapping."""
+    names = data.get(name, {}) if isinstance(data, dict) else None if data is not None else {}
+    return frozenset(names) if isinstance(names, dict) else None
+
+
+def _stages(lifecycle: Any) -> dict[str, str] | None:
+    """Every stage and alias to its stage."""
+    listed = lifecycle.get("stages") if isinstance(lifecycle, dict) else None
+    if not isinstance(listed, list):
+        return None
+    names = {str(stage): str(stage) for stage in listed}
+    aliases = lifecycle.get("aliases")
+    for alias, stage in aliases.items() if isinstance(aliases, dict) else ():
+        names.setdefault(alias, str(stage))
+    return names
+
+
+def _categories(data: dict[str, Any]) -> frozenset[str] | None:
+    listed, caps = data.get("categories", []), data.get("caps", [])
+    if not isinstance(listed, list) or not isinstance(caps, list):
+        return None
+    capped = {cap.get("category") for cap in caps if isinstance(cap, dict)}
+    return frozenset(str(name) for name in {*map(str, listed), *capped} if name is not None)

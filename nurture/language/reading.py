@@ -43,11 +43,13 @@ def read_text(name: str, text: str, *, first_line: int = 1, whole: str | None = 
     """
     file = SourceFile(name, whole if whole is not None else text, first_line=first_line)
     if _report_bare_braces(file, text):
+        file.is_whole = False
         return file
     try:
         file.data, file.marks = _loaded(text, name)
     except YamlProblem as problem:
         message = str(problem).removeprefix(name).removeprefix(":").strip()
+        file.is_whole = False
         file.report_at("N100", problem.line, problem.column, message, problem.hint)
     return file
 
@@ -81,6 +83,8 @@ def _quoted(line: str, offset: int) -> bool:
 
 def read_model(file: SourceFile, model: type[Model]) -> Model | None:
     """The file as a model, or None if nothing of it can be read; see `file.problems`."""
+    if not isinstance(file.data, dict):
+        file.is_whole = False
     if file.data is None:
         if not file.problems:
             file.report("N110", (), "the file is empty", f"begin with version: 1; see nurture schema {_word(model)}")
@@ -102,6 +106,7 @@ def read_model(file: SourceFile, model: type[Model]) -> Model | None:
             for path, fault in faults:
                 _report(file, kept, seen, path, fault)
             _report_nothing(file, kept, seen, {path for path, _ in faults})
+            file.is_whole = not any(problem.is_error for problem in file.problems)
         if read is not None:
             return read
         if not _prune(file, kept, [(path, fault["type"]) for path, fault in faults]):

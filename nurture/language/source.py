@@ -77,7 +77,8 @@ class SourceFile:
     """One YAML file: its text, its data, and where every value stands.
 
     `dropped` remembers, per list, which of its items were taken out as unreadable, so that the paths of the others
-    still lead to their lines.
+    still lead to their lines. `is_whole` is False when something could not be read: what is missing from such a file
+    proves nothing.
     """
 
     name: str
@@ -87,6 +88,7 @@ class SourceFile:
     dropped: dict[tuple[str | int, ...], list[int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     first_line: int = 1
+    is_whole: bool = True
 
     def original(self, path: Sequence[str | int]) -> tuple[str | int, ...]:
         """The path in the file of a path in the data that was kept."""

@@ -61,7 +61,7 @@ class Story:
 
 def compile_story(rule: StoryFile, scope: Scope, people: Mapping[str, Person], person_names: frozenset[str]) -> Story:
     file = scope.file
-    scope.among(rule.campaign, scope.known.steps, ("campaign",), "N212", "campaign")
+    scope.campaign_named(rule.campaign, ("campaign",))
     scope.among(rule.person, person_names, ("person",), "N212", "person")
     person = people.get(rule.person)
     zone = zone_of(rule.since.zone, person.zone if person else None).key
@@ -90,7 +90,7 @@ def compile_story(rule: StoryFile, scope: Scope, people: Mapping[str, Person], p
 def _expect(rule: ExpectRule, campaign: str, scope: Scope) -> Expectation:
     path: Path = ("expect",)
     known = scope.known.steps
-    own = known.get(campaign)
+    own = known.get(campaign) if scope.known.complete else None
     if own is not None:
         steps = own | {f"{name}/{step}" for name, ids in known.items() for step in ids}
         for name in ("sent", "not_sent"):
