@@ -1,0 +1,78 @@
+"""One person in a world on a virtual clock: her row, and all that was recorded of her, in memory."""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from nurture.domain.contact import Contact
+from nurture.domain.delivery import CountedMail, Delivery, DeliveryState, Settled
+from nurture.domain.enrolment import Enrolment, EnrolmentState, PastEnrolment
+from nurture.domain.event import Event
+from nurture.domain.ledger import Fact
+from nurture.domain.needs import SnapshotNeeds
+from nurture.domain.snapshot import ConsentChange, Outgoing, Snapshot, StageChange
+
+
+@dataclass(slots=True)
+class Resident:
+    """One person and all that was recorded of her. `at` maps deliveries to when they ended."""
+
+    contact: Contact
+    pending: list[Event] = field(default_factory=list)
+    history: dict[str, list[Event]] = field(default_factory=dict)
+    enrolments: list[Enrolment] = field(default_factory=list)
+    closed: list[Enrolment] = field(default_factory=list)
+    past: dict[str, PastEnrolment] = field(default_factory=dict)
+    deliveries: dict[int, Delivery] = field(default_factory=dict)
+    at: dict[int, datetime] = field(default_factory=dict)
+    mails: dict[int, CountedMail] = field(default_factory=dict)
+    received: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    settled: list[Settled] = field(default_factory=list)
+    stages: list[StageChange] = field(default_factory=list)
+    consents: list[ConsentChange] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    ledger: list[Fact] = field(default_factory=list)
+    turn_at: datetime | None = None
+
+    @property
+    def all_enrolments(self) -> list[Enrolment]:
+        """Past and present, in the order they began to exist."""
+        return sorted([*self.closed, *self.enrolments], key=lambda enrolment: enrolment.seq)
+
+    @property
+    def sent(self) -> list[Delivery]:
+        """Her mail, in the order it was accepted."""
+        accepted = [each for each in self.deliveries.values() if each.state is DeliveryState.SENT]
+        return sorted(accepted, key=lambda delivery: (self.at[delivery.seq], delivery.seq))
+
+    def snapshot(self, needs: SnapshotNeeds, now: datetime, paused: frozenset[str]) -> Snapshot:
+        """What storage would load. The enrolments are her own: `decide` changes them in place."""
+        if any(not _is_open(enrolment, now) for enrolment in self.enrolments):
+            self.closed += [enrolment for enrolment in self.enrolments if not _is_open(enrolment, now)]
+            self.enrolments = [enrolment for enrolment in self.enrolments if _is_open(enrolment, now)]
+        since = now - needs.caps
+        return Snapshot(
+            contact=self.contact,
+            pending=self.pending,
+            history={
+                name: seen if back is None else [event for event in seen if event.at > now - back]
+                for name, back in needs.events.items()
+                if (seen := self.history.get(name))
+            },
+            enrolments=self.enrolments,
+            past=self.past,
+            mails=[mail for mail in self.mails.values() if mail.at is None or mail.at > since],
+            received=self.received,
+            settled=self.settled,
+            paused=paused,
+        )
+
+    def remember(self, event: Event) -> None:
+        insort(self.history.setdefault(event.name, []), event, key=lambda seen: (seen.at, seen.id))
+
+
+def _is_open(enrolment: Enrolment, now: datetime) -> bool:
+    watched = enrolment.watch_until is not None and enrolment.watch_until > now
+    return watched or enrolment.state is EnrolmentState.ACTIVE
