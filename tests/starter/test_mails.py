@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from lxml import html as lxml_html
-from nurture.rendering.renderer import Rendered, Renderer
 
 from nurture.domain.enrolment import Grant
 from nurture.domain.personal import Links, template_context
 from nurture.domain.programme import Campaign, MailKind, Send
 from nurture.language.compile import compile_project
 from nurture.language.source import read_project
+from nurture.rendering.renderer import Rendered, Renderer
 from nurture.yaml_text import load
 
 ROOT = Path(__file__).resolve().parents[2]
