@@ -56,7 +56,7 @@ def first_applied(tx: Transaction, campaigns: Iterable[str], now: datetime) -> N
 
 def since(tx: Transaction) -> Mapping[str, datetime]:
     """Campaign -> when it was first applied."""
-    return dict(tx.execute(select(_c.name, _c.since)).tuples().all())
+    return {row[0]: row[1] for row in tx.execute(select(_c.name, _c.since))}
 
 
 def stop_gates(tx: Transaction) -> None:

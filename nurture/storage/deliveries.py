@@ -239,7 +239,7 @@ def gated(tx: Transaction, holds: Sequence[Hold], owner: str) -> set[Key]:
 def in_flight_by_domain(tx: Transaction) -> dict[str, int]:
     """Recipient domain -> deliveries any daemon holds now."""
     rows = tx.execute(select(_d.domain, func.count()).where(sql(HELD), _d.domain.is_not(None)).group_by(_d.domain))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def _lease_end(tx: Transaction) -> str:

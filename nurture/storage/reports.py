@@ -166,7 +166,7 @@ def stages_of(tx: Transaction, contact_id: int) -> list[dict[str, Any]]:
 def standing(tx: Transaction, campaign: str) -> dict[str | None, int]:
     """Node -> how many people stand there now."""
     query = select(_n.node, func.count()).where(sql(ACTIVE), _n.campaign == campaign).group_by(_n.node)
-    return dict(tx.execute(query).tuples().all())
+    return {row[0]: row[1] for row in tx.execute(query)}
 
 
 def inside(

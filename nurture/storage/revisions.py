@@ -89,7 +89,7 @@ def sources_of(tx: Transaction, number: int) -> dict[str, str]:
     if found is None:
         raise StorageError(f"There is no revision {number}. `nurture apply` makes one.")
     query = select(blobs.c.sha256, blobs.c.text).where(among(blobs.c.sha256, text=True))
-    texts = dict(tx.execute(query, {"ids": sorted(set(found.files.values()))}).tuples().all())
+    texts = {row[0]: row[1] for row in tx.execute(query, {"ids": sorted(set(found.files.values()))})}
     sources: dict[str, str] = {}
     for path, digest in found.files.items():
         text = texts.get(digest)
