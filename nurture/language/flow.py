@@ -49,19 +49,21 @@ class Flow:
     scope: Scope
     nodes: dict[str, Step] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
+    taken: dict[str, int] = field(default_factory=dict)
 
     def build(self, steps: Sequence[written.Step], path: Path, after: str | None = None) -> str | None:
         """Add the nodes of a sequence that continues at `after`; returns the id of its first node."""
         ids = self._ids(steps, path)
         first = ids[0] if ids else after
+        ended = False
         for index, (step, node_id) in enumerate(zip(steps, ids, strict=True)):
             following = ids[index + 1] if index + 1 < len(ids) else after
             where = (*path, index)
             self.paths[node_id] = where
             self.nodes[node_id] = End(id=node_id)  # holds the place, so that nodes stand in file order
             self.nodes[node_id] = self._node(step, node_id, following, where)
-            if isinstance(step, written.EndStep) and index + 1 < len(steps):
+            if isinstance(step, written.EndStep) and index + 1 < len(steps) and not ended:
+                ended = True
                 self.scope.file.report(
                     "N214", (*path, index + 1), "nobody can reach this step: the one before ends the campaign"
                 )
@@ -88,12 +90,8 @@ class Flow:
 
     def _free(self, name: str) -> str:
         """`name`, numbered if it is taken."""
-        number, free = 1, name
-        while free in self.taken:
-            number += 1
-            free = f"{name}#{number}"
-        self.taken.add(free)
-        return free
+        self.taken[name] = number = self.taken.get(name, 0) + 1
+        return name if number == 1 else f"{name}#{number}"
 
     def _node(self, step: written.Step, node_id: str, after: str | None, path: Path) -> Step:
         line = self.scope.file.line_of(path)

@@ -89,6 +89,7 @@ class SourceFile:
     problems: list[Problem] = field(default_factory=list)
     first_line: int = 1
     is_whole: bool = True
+    _lines: list[str] = field(default_factory=list)
 
     def original(self, path: Sequence[str | int]) -> tuple[str | int, ...]:
         """The path in the file of a path in the data that was kept."""
@@ -149,9 +150,9 @@ class SourceFile:
 
     def excerpt(self, line: int) -> tuple[tuple[int, str], ...]:
         """The line and the one above it, cut to a width that fits a screen."""
-        lines = self.text.split("\n")
-        wanted = [number for number in (line - 1, line) if 1 <= number <= len(lines)]
-        return tuple((number, lines[number - 1].rstrip()[:200]) for number in wanted)
+        self._lines = self._lines or self.text.split("\n")
+        wanted = [number for number in (line - 1, line) if 1 <= number <= len(self._lines)]
+        return tuple((number, self._lines[number - 1].rstrip()[:200]) for number in wanted)
 
     def _inside(self, mark: Mark, offset: int) -> tuple[int, int]:
         if mark.style in {"'", '"'}:
