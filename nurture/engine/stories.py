@@ -1,0 +1,203 @@
+"""Runs the tests beside the campaigns: a story told to a world of one person, and what must have come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+
+from nurture.domain.enrolment import EnrolmentState
+from nurture.domain.event import Event
+from nurture.domain.ledger import Fact, FactKind
+from nurture.domain.programme import CampaignStatus, Programme
+from nurture.domain.timing import zone_of
+from nurture.engine.resident import Resident
+from nurture.engine.simulate import SECOND, World
+from nurture.engine.timeline import as_text, clock_changes, moment, timeline
+from nurture.errors import NurtureError
+from nurture.language.compile import Compiled
+from nurture.language.people import Person
+from nurture.language.stories import INSIDE, Story, StoryEvent
+
+UNENTERED = timedelta(days=30)  # how long a story goes on for somebody who may still come in
+LONGEST = timedelta(days=800)  # and for somebody who is inside
+_MISSED = {FactKind.SKIPPED, FactKind.EXPIRED, FactKind.CANCELLED, FactKind.REJECTED, FactKind.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class StoryResult:
+    """How a story ended. `differences` are sentences; `timeline` is what happened, in the story's zone."""
+
+    story: Story
+    differences: tuple[str, ...]
+    timeline: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.differences
+
+
+def run_stories(compiled: Compiled) -> list[StoryResult]:
+    """Every test of the project, in order of files."""
+    return [run_story(compiled, story) for story in compiled.stories]
+
+
+def run_story(compiled: Compiled, story: Story) -> StoryResult:
+    """Tell one story. Raises NurtureError when the project did not compile."""
+    if compiled.programme is None:
+        raise NurtureError("The project has errors; run nurture validate, then test again.")
+    programme = on_stage(compiled.programme, story.campaign)
+    person = tell(
+        programme, compiled.people[story.person], story.from_instant, story.events, story.campaign, story.until
+    )
+    return StoryResult(story, tuple(_differences(person, story)), tuple(_told(programme, person, story)))
+
+
+def on_stage(programme: Programme, campaign: str) -> Programme:
+    """The programme as a story plays it: nobody is held out, and the campaign it is about is live."""
+    campaigns = {
+        name: replace(each, hold_out=0.0, status=CampaignStatus.LIVE if name == campaign else each.status)
+        for name, each in programme.campaigns.items()
+    }
+    return replace(programme, campaigns=campaigns, hold_out=0.0)
+
+
+def tell(
+    programme: Programme,
+    person: Person,
+    start: datetime,
+    events: tuple[StoryEvent, ...],
+    campaign: str,
+    until: datetime | None = None,
+) -> Resident:
+    """Live through `events`, and on until `until`, or until she has left the campaign.
+
+    What she already is when the story begins starts nothing: she has been known for long.
+    """
+    world = World(programme, start - SECOND)
+    number = contact_id(person.name)
+    first = programme.lifecycle.first
+    contact = replace(person.contact(start, contact_id=number, first_stage=first), enrols=False)
+    resident = world.add(contact, person.events(start, programme.zone))
+    for event in events:
+        world.post(number, event.event, event.at, event.properties)
+    if until is not None:
+        world.run_until(until)
+        return resident
+    last = max((event.at for event in events), default=start)
+    world.run_until(last)
+    while (at := world.next_at) is not None and at <= last + (
+        LONGEST if _was_inside(resident, campaign) else UNENTERED
+    ):
+        if _was_inside(resident, campaign) and not _is_inside(resident, campaign):
+            break
+        world.run_until(at)
+    return resident
+
+
+def contact_id(name: str) -> int:
+    """The number of an example person: her own for ever, so that splits deal her the same arm."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=3).digest(), "big") + 1
+
+
+def _was_inside(person: Resident, campaign: str) -> bool:
+    return any(enrolment.campaign == campaign for enrolment in person.all_enrolments)
+
+
+def _is_inside(person: Resident, campaign: str) -> bool:
+    return any(
+        enrolment.campaign == campaign and enrolment.state is EnrolmentState.ACTIVE
+        for enrolment in person.all_enrolments
+    )
+
+
+# --- judging ---------------------------------------------------------------------------------------------------------
+
+
+def _differences(person: Resident, story: Story) -> list[str]:
+    expect, found = story.expect, []
+    zone = zone_of(story.zone)
+    if expect.sent is not None:
+        about = {story.campaign} | {step.partition("/")[0] for step in expect.sent if "/" in step}
+        sent = [_named(each.campaign, each.step, story) for each in person.sent if each.campaign in about]
+        wanted = [_short(step, story) for step in expect.sent]
+        if sent != wanted:
+            found.append(f"sent: expected {_listed(wanted)}; got {_listed(sent)}")
+            found += [_why_not(person, step, story) for step in wanted if step not in sent]
+    mailed = {_named(each.campaign, each.step, story): person.at[each.seq] for each in person.sent}
+    for step in expect.not_sent:
+        if (at := mailed.get(_short(step, story))) is not None:
+            found.append(f"not_sent: {step} was sent on {moment(at, zone)}")
+    for step, reason in expect.skipped.items():
+        found += _skipping(person, _short(step, story), reason, mailed, story)
+    if expect.left_by is not None and (left := _left_by(person, story)) != expect.left_by:
+        found.append(f"left_by: expected {expect.left_by}; got {left}")
+    if expect.stage is not None and person.contact.stage != expect.stage:
+        found.append(f"stage: expected {expect.stage}; got {person.contact.stage}")
+    if expect.goal is not None and expect.goal is not _goal(person, story):
+        found.append(f"goal: expected it {'' if expect.goal else 'not '}to be reached")
+    return found
+
+
+def _skipping(person: Resident, step: str, reason: str, mailed: Mapping[str, datetime], story: Story) -> list[str]:
+    missed = _missed(person, step, story)
+    if any(fact.reason is not None and fact.reason.value == reason for fact in missed):
+        return []
+    if missed:
+        return [f"skipped: {step} was missed for another reason: {_reason(missed[-1])}, not {reason}"]
+    at = mailed.get(step)
+    what = f"it was sent on {moment(at, zone_of(story.zone))}" if at else "she never came to it"
+    return [f"skipped: expected {step} to be skipped ({reason}); {what}"]
+
+
+def _missed(person: Resident, step: str, story: Story) -> list[Fact]:
+    return [
+        fact
+        for fact in person.ledger
+        if fact.kind in _MISSED and fact.step and _named(fact.campaign or "", fact.step, story) == step
+    ]
+
+
+def _why_not(person: Resident, step: str, story: Story) -> str:
+    missed = _missed(person, step, story)
+    return f"  {step}: {_reason(missed[-1])}" if missed else f"  {step}: she never came to it"
+
+
+def _reason(fact: Fact) -> str:
+    return fact.reason.value if fact.reason is not None else fact.kind.value
+
+
+def _left_by(person: Resident, story: Story) -> str:
+    own = [enrolment for enrolment in person.all_enrolments if enrolment.campaign == story.campaign]
+    if not own:
+        return "never entered"
+    left_by = own[-1].left_by
+    return left_by.value if left_by is not None else INSIDE
+
+
+def _goal(person: Resident, story: Story) -> bool:
+    return any(each.campaign == story.campaign and each.goal_at is not None for each in person.all_enrolments)
+
+
+def _named(campaign: str, step: str, story: Story) -> str:
+    return step if campaign == story.campaign else f"{campaign}/{step}"
+
+
+def _short(step: str, story: Story) -> str:
+    return step.removeprefix(f"{story.campaign}/")
+
+
+def _listed(steps: list[str]) -> str:
+    return ", ".join(steps) or "nothing"
+
+
+def _told(programme: Programme, person: Resident, story: Story) -> list[str]:
+    zone = zone_of(story.zone)
+    ends = max((fact.at for fact in person.ledger), default=story.from_instant)
+    changes = [f"clocks change on {day:%a %d %b}" for day in clock_changes(story.from_instant, ends, zone)]
+    events = [Event(number, each.event, each.at, each.properties) for number, each in enumerate(story.events)]
+    lines = timeline(
+        programme, [fact for fact in person.ledger if fact.at >= story.from_instant], zone, events, story.campaign
+    )
+    return [" · ".join([story.campaign, story.person, story.zone, *changes]), *as_text(lines, zone)]
