@@ -33,8 +33,13 @@ def tls_context(relay: Relay) -> ssl.SSLContext:
     return context
 
 
-async def open_session(relay: Relay, context: ssl.SSLContext) -> Session:
-    """A session after AUTH. Raises NoSession with the stage that failed; nothing of it stays open then."""
+async def open_session(relay: Relay, context: ssl.SSLContext | None) -> Session:
+    """A session after AUTH. Raises NoSession with the stage that failed; nothing of it stays open then.
+
+    `context` is `tls_context(relay)`, None where the relay uses no TLS.
+    """
+    if context is None and relay.security is not Security.OFF:
+        raise ValueError(f"{relay} needs a TLS context")
     sock = await _reach(relay)
     client = aiosmtplib.SMTP(
         hostname=relay.host,
@@ -107,7 +112,7 @@ async def _greet(client: aiosmtplib.SMTP) -> None:
         await _stage(Phase.CONNECT, client.helo())
 
 
-async def _secure(client: aiosmtplib.SMTP, relay: Relay, context: ssl.SSLContext) -> None:
+async def _secure(client: aiosmtplib.SMTP, relay: Relay, context: ssl.SSLContext | None) -> None:
     if not client.supports_extension("starttls"):
         text = (
             f"{relay.host} does not offer STARTTLS; use smtps://, or tls=off where the way is safe and needs no login"

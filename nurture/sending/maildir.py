@@ -1,6 +1,6 @@
 """The local inbox: a real Maildir, so that any mail program can open what would have been sent.
 
-A mail is written to `tmp`, synced, and renamed into `new`: it is there whole or not at all. On disk lines end in LF, as
+A mail is written to `tmp`, synced, and linked into `new`: it is there whole or not at all. On disk lines end in LF, as
 mail programs expect; `Inbox.read` gives back the bytes of the wire.
 """
 
@@ -11,7 +11,7 @@ import itertools
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import BaseHeader
@@ -29,6 +29,7 @@ _KEY = re.compile(r"(\d+)\.M(\d+)P\d+Q\d+\.[A-Za-z0-9_-]+(?:,S=(\d+))?")
 _FOLDERS = ("new", "cur")
 _HEAD = 16 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_delivered = itertools.count(1)  # of this process, as the names must differ even while the clock stands still
 
 
 class InboxTransport:
@@ -37,7 +38,6 @@ class InboxTransport:
     def __init__(self, folder: Path, clock: Callable[[], datetime]) -> None:
         self.folder = folder
         self._clock = clock
-        self._counter = itertools.count(1)
         self._host = re.sub(r"[^A-Za-z0-9-]", "_", socket.gethostname()) or "localhost"
         self._is_closing = False
 
@@ -58,21 +58,26 @@ class InboxTransport:
 
     def _deliver(self, mail: OutgoingMail) -> Attempt:
         content = (_envelope(mail) + mail.data).replace(b"\r\n", b"\n")
-        at = (self._clock() - _EPOCH) // timedelta(microseconds=1)
-        seconds, micros = divmod(at, 1_000_000)
-        key = f"{seconds}.M{micros}P{os.getpid()}Q{next(self._counter)}.{self._host},S={len(content)}"
-        temporary = self.folder / "tmp" / key
         try:
             for name in ("tmp", *_FOLDERS):
                 (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write_durably(temporary, content)
-            temporary.rename(self.folder / "new" / key)
+            key = self._key(len(content))
+            temporary = self.folder / "tmp" / key
+            try:
+                _write_durably(temporary, content)
+                # A link, unlike a rename, never replaces a mail that is already there.
+                (self.folder / "new" / key).hardlink_to(temporary)
+            finally:
+                temporary.unlink(missing_ok=True)
             _sync_folder(self.folder / "new")
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             text = clean(f"the inbox {self.folder} cannot be written: {error.strerror or error}")
             return Attempt(Phase.BODY, fault=Fault.LOCAL, text=text)
         return Attempt(Phase.DONE, code=250, enhanced="2.0.0", text=f"2.0.0 in the inbox as {key}")
+
+    def _key(self, size: int) -> str:
+        seconds, micros = divmod((self._clock() - _EPOCH) // timedelta(microseconds=1), 1_000_000)
+        return f"{seconds}.M{micros}P{os.getpid()}Q{next(_delivered)}.{self._host},S={size}"
 
 
 def _envelope(mail: OutgoingMail) -> bytes:
@@ -118,14 +123,14 @@ class Inbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def list(self, limit: int = 50, *, after: str | None = None) -> list[InboxEntry]:
+    def list(self, limit: int = 50, *, after: str | None = None) -> Sequence[InboxEntry]:
         """The newest first, at most `limit`; `after` is the key of the last one of the page before."""
         files = self._files()
         if after is not None:
             files = (file for file in files if _order(file.name) < _order(after))
         return [self._entry(file) for file in itertools.islice(files, limit)]
 
-    def search(self, text: str, limit: int = 50) -> list[InboxEntry]:
+    def search(self, text: str, limit: int = 50) -> Sequence[InboxEntry]:
         """Mails that have `text`, in any case, in their addresses, subject or decoded texts; the newest first."""
         wanted = text.casefold()
         hits = (file for file in self._files() if wanted in _searchable(file.read_bytes()))

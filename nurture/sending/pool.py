@@ -16,7 +16,7 @@ from nurture.sending.connect import open_session, tls_context
 from nurture.sending.health import Health
 from nurture.sending.mail import OutgoingMail, fault_of
 from nurture.sending.outcome import NoSession
-from nurture.sending.relay import Relay
+from nurture.sending.relay import Relay, Security
 from nurture.sending.session import CLOSING, Gate, Session
 
 
@@ -116,8 +116,9 @@ class Pool:
                     self._idle.remove(called)
         return job
 
-    async def context(self) -> ssl.SSLContext:
-        if self._context is None:
+    async def context(self) -> ssl.SSLContext | None:
+        """Made once and only where it is needed: reading the system's certificates takes a while."""
+        if self._context is None and self.relay.security is not Security.OFF:
             self._context = await asyncio.to_thread(tls_context, self.relay)
         return self._context
 

@@ -127,7 +127,6 @@ class ScriptedServer:
         extensions: Iterable[str] = EXTENSIONS,
         certificate: Certificate | None = None,
         implicit_tls: bool = False,
-        newest_tls: ssl.TLSVersion | None = None,
         users: Mapping[str, str] | None = None,
         auth: str = "PLAIN LOGIN",
         port: int = 0,
@@ -138,7 +137,7 @@ class ScriptedServer:
         self.auth = auth
         self.port = port
         self.host = "127.0.0.1"
-        self.context = certificate.server_context(newest=newest_tls) if certificate else None
+        self.context = certificate.server_context() if certificate else None
         self.implicit_tls = implicit_tls
         self.copies: list[Received] = []
         self.commands: list[str] = []
@@ -178,7 +177,7 @@ class ScriptedServer:
         context = self.context if self.implicit_tls else None
         # A client that refuses our certificate is what some tests are about: no traceback for it.
         self._loop.set_exception_handler(lambda _loop, _context: None)
-        server = await asyncio.start_server(self._accept, self.host, self.port, ssl=context, limit=2**24, backlog=512)
+        server = await asyncio.start_server(self._accept, self.host, self.port, ssl=context, limit=2**20, backlog=512)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()
