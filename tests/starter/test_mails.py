@@ -122,13 +122,13 @@ def test_a_mail_is_good_for_whoever_may_get_it(renderer: Renderer, mail: Mail):
     assert "{{" not in result.html + result.text + result.subject
     assert "None" not in result.text.split()
     assert len(result.html.encode()) < 60_000
-    assert 3 < len(result.subject) <= 120
+    assert 3 < len(result.subject) <= 60
     assert "\n" not in result.subject
     assert 40 <= len(result.preheader) <= 110
     assert result.preheader != result.subject
     assert len(page.findall(".//h1")) == 1
     assert result.html.startswith("<!DOCTYPE html")
-    assert page.get("lang") == "en"
+    assert page.get("lang") == "en-GB"
     for table in page.iter("table"):
         assert table.get("role") == "presentation"
     for image in page.iter("img"):
