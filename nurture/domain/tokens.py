@@ -5,7 +5,7 @@ BLAKE2b, RFC 7693): the 128-bit MAC of the plain ids is also the nonce of the ke
 give the same token for ever, two tokens of one person cannot be linked, and nothing can be forged or altered.
 Every purpose has its own derived keys: an unsubscribe token opens no preference page. Tokens do not expire.
 
-Layout, 33 octets: version (1) | MAC (16) | hidden contact id (8) | hidden seq (8).
+Layout, 32 octets: version (1) | MAC (16) | hidden contact id (8) | hidden seq (7).
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from hmac import compare_digest
 
 MIN_SECRET = 16
 _VERSION = b"\x01"
-_LINK_CHARS = 44
-_MAILBOX_CHARS = 53
+_LINK_CHARS = 43
+_MAILBOX_CHARS = 52  # with `unsubscribe+` before it, a local part of 64 octets
 _MAX_ID = (1 << 63) - 1
+_MAX_SEQ = (1 << 56) - 1
 
 
 class Purpose(StrEnum):
@@ -49,8 +50,8 @@ class _Keys:
         return hashlib.blake2b(_VERSION + ids, key=self.mac, digest_size=16).digest()
 
     def masked(self, tag: bytes, ids: bytes) -> bytes:
-        stream = hashlib.blake2b(tag, key=self.hide, digest_size=16).digest()
-        return (int.from_bytes(ids) ^ int.from_bytes(stream)).to_bytes(16)
+        stream = hashlib.blake2b(tag, key=self.hide, digest_size=15).digest()
+        return (int.from_bytes(ids) ^ int.from_bytes(stream)).to_bytes(15)
 
 
 class Keyring:
@@ -68,11 +69,11 @@ class Keyring:
         return f"Keyring({len(self._keys[Purpose.VIEW])} secrets)"
 
     def token(self, purpose: Purpose, contact_id: int, seq: int) -> str:
-        """44 characters of base64url (RFC 4648 section 5): for links. Case matters."""
-        return base64.urlsafe_b64encode(self._seal(purpose, contact_id, seq)).decode()
+        """43 characters of base64url (RFC 4648 section 5): for links. Case matters."""
+        return base64.urlsafe_b64encode(self._seal(purpose, contact_id, seq)).decode().rstrip("=")
 
     def mailbox_token(self, purpose: Purpose, contact_id: int, seq: int) -> str:
-        """53 characters of lower-case base32 (RFC 4648 section 6): for local parts, whose case relays may change."""
+        """52 characters of lower-case base32 (RFC 4648 section 6): for local parts, whose case relays may change."""
         return base64.b32encode(self._seal(purpose, contact_id, seq)).decode().rstrip("=").lower()
 
     def read(self, purpose: Purpose, token: str) -> tuple[int, int] | None:
@@ -92,22 +93,24 @@ class Keyring:
         return (int.from_bytes(found[:8]), int.from_bytes(found[8:])) if found is not None else None
 
     def _seal(self, purpose: Purpose, contact_id: int, seq: int) -> bytes:
-        if not (0 <= contact_id <= _MAX_ID and 0 <= seq <= _MAX_ID):
-            raise ValueError(f"no token for contact {contact_id}, seq {seq}: both must be between 0 and 2^63 - 1")
-        ids = contact_id.to_bytes(8) + seq.to_bytes(8)
+        if not (0 <= contact_id <= _MAX_ID and 0 <= seq <= _MAX_SEQ):
+            raise ValueError(
+                f"no token for contact {contact_id}, seq {seq}: they must be between 0 and 2^63 - 1 (2^56 - 1)"
+            )
+        ids = contact_id.to_bytes(8) + seq.to_bytes(7)
         keys = self._keys[purpose][0]
         tag = keys.tag(ids)
         return _VERSION + tag + keys.masked(tag, ids)
 
 
 def _decoded(token: str) -> bytes | None:
-    """33 octets, or None. Only the one canonical spelling of an alphabet is read (mailbox tokens in any case)."""
+    """32 octets, or None. Only the one canonical spelling of an alphabet is read (mailbox tokens in any case)."""
     try:
         if len(token) == _LINK_CHARS:
-            sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
-            return sealed if base64.urlsafe_b64encode(sealed).decode() == token else None
+            sealed = base64.b64decode(token.encode("ascii") + b"=", altchars=b"-_", validate=True)
+            return sealed if base64.urlsafe_b64encode(sealed).decode().rstrip("=") == token else None
         if len(token) == _MAILBOX_CHARS:
-            sealed = base64.b32decode(token.upper().encode("ascii") + b"===")
+            sealed = base64.b32decode(token.upper().encode("ascii") + b"====")
             return sealed if base64.b32encode(sealed).decode().rstrip("=") == token.upper() else None
     except (binascii.Error, UnicodeEncodeError):
         return None

@@ -1,0 +1,165 @@
+"""The whole message as octets, built once: these are signed, and these are sent, also when they are sent again.
+
+multipart/alternative, text first (RFC 2046); both parts quoted-printable, so that no relay on the way needs to convert
+them. Headers: RFC 5322, RFC 8058 (one-click unsubscribe), RFC 2919 (List-Id), RFC 3834 (Auto-Submitted).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from nurture.rendering.addresses import ascii_domain, wire_address
+from nurture.rendering.headers import HeaderError, checked, date, display_words, folded, mailbox, unstructured
+from nurture.rendering.renderer import Rendered
+
+MAX_LINE = 998
+_PART = "Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+
+
+class MessageSigner(Protocol):
+    """Signs a finished message, giving the field to put before it."""
+
+    def sign(self, message: bytes, now: datetime) -> bytes:
+        """The DKIM-Signature field, with its line end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What SMTP is told: addresses with A-label domains."""
+
+    sender: str
+    recipient: str
+    needs_smtputf8: bool = False
+
+    @classmethod
+    def of(cls, sender: str, recipient: str) -> Envelope:
+        """The envelope from `sender` to `recipient`. Raises AddressError."""
+        back, to = wire_address(sender), wire_address(recipient)
+        return cls(str(back), str(to), back.needs_smtputf8 or to.needs_smtputf8)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream of mail people can leave: a topic. `id` is stable, `name` is shown by mail programs."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageHeaders:
+    """Everything above the body. `message_id` without brackets; `date` is fixed when the message is first built.
+
+    `bulk` marks campaign mail. `unsubscribe_url` (https) and `unsubscribe_mailto` belong to marketing mail, `stream` to
+    mail of a topic. `feedback_id` is up to three words for Gmail's reports, never about a person, then the sender.
+    """
+
+    sender_email: str
+    recipient: str
+    date: datetime
+    message_id: str
+    sender_name: str = ""
+    reply_to: str | None = None
+    bulk: bool = True
+    unsubscribe_url: str | None = None
+    unsubscribe_mailto: str | None = None
+    stream: Stream | None = None
+    feedback_id: str | None = None
+
+
+def build_message(rendered: Rendered, headers: MessageHeaders, signer: MessageSigner | None = None) -> bytes:
+    """The octets of one mail: CRLF line ends, no line over 998 octets, signed if there is a signer.
+
+    Raises AddressError or HeaderError for values that must not be sent; nothing in the data can add a field.
+    """
+    fields = "".join(header_fields(rendered.subject, headers))
+    if not rendered.html_part:
+        kind = _PART.format(kind="plain")
+        message = f"{fields}MIME-Version: 1.0\r\n{kind}{_closed(rendered.text_part)}"
+    else:
+        boundary = _boundary(headers.message_id)
+        message = (
+            f"{fields}MIME-Version: 1.0\r\n"
+            f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'
+            f"--{boundary}\r\n{_PART.format(kind='plain')}{_closed(rendered.text_part)}"
+            f"--{boundary}\r\n{_PART.format(kind='html')}{_closed(rendered.html_part)}"
+            f"--{boundary}--\r\n"
+        )
+    octets = message.encode("utf-8")
+    return signer.sign(octets, headers.date) + octets if signer is not None else octets
+
+
+def header_fields(subject: str, headers: MessageHeaders) -> list[str]:
+    """All fields but those of MIME, in the order they are sent."""
+    domain = wire_address(headers.sender_email).domain
+    fields = [
+        f"Date: {date(headers.date)}\r\n",
+        mailbox("From", headers.sender_name, headers.sender_email),
+        mailbox("To", None, headers.recipient),
+    ]
+    if headers.reply_to:
+        fields.append(mailbox("Reply-To", None, headers.reply_to))
+    fields.append(unstructured("Subject", subject))
+    fields.append(f"Message-ID: <{_message_id(headers.message_id)}>\r\n")
+    if headers.unsubscribe_url:
+        fields += _unsubscribe(headers.unsubscribe_url, headers.unsubscribe_mailto)
+    if headers.stream is not None:
+        stream_id = _list_id(headers.stream.id, domain)
+        fields.append(folded("List-Id", [*display_words(headers.stream.name), f"<{stream_id}>"], " "))
+    if headers.feedback_id:
+        fields.append(f"Feedback-ID: {_feedback_id(headers.feedback_id)}\r\n")
+    fields.append("Auto-Submitted: auto-generated\r\n")
+    if headers.bulk:
+        fields.append("Precedence: bulk\r\n")
+    fields.append("X-Auto-Response-Suppress: OOF, AutoReply\r\n")
+    return fields
+
+
+def _unsubscribe(url: str, mailto: str | None) -> list[str]:
+    """Mailbox providers look for the literal `<https://`: the field is folded between the two, never encoded."""
+    if not url.startswith("https://") or any(sign in url for sign in "<>, "):
+        raise HeaderError(f"List-Unsubscribe needs one https:// address, not {url!r:.80}")
+    ways = [f"<{checked('List-Unsubscribe', url)}>"]
+    if mailto:
+        if not mailto.startswith("mailto:") or any(sign in mailto for sign in "<>, "):
+            raise HeaderError(f"List-Unsubscribe needs a mailto: address, not {mailto!r:.80}")
+        ways.append(f"<{checked('List-Unsubscribe', mailto)}>")
+    field = folded("List-Unsubscribe", ways, ", ")
+    if max(map(len, field.split("\r\n"))) > MAX_LINE:
+        raise HeaderError("List-Unsubscribe is longer than a line may be: shorten the base URL")
+    return [field, "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"]
+
+
+def _message_id(value: str) -> str:
+    left, at, right = checked("Message-ID", value).partition("@")
+    if not left or not at or any(sign in value for sign in "<> ") or "@" in right:
+        raise HeaderError(f"Message-ID must be token@domain, not {value!r:.80}")
+    return value
+
+
+def _list_id(stream: str, domain: str) -> str:
+    label = "".join(char if char.isascii() and char.isalnum() else "-" for char in stream.lower()).strip("-") or "mail"
+    return f"{label[:63]}.{ascii_domain(domain)}"
+
+
+def _feedback_id(value: str) -> str:
+    checked("Feedback-ID", value)
+    if len(value) > 70 or value.count(":") > 3 or " " in value:
+        raise HeaderError(f"Feedback-ID {value!r:.90} must be at most four words with colons between, 70 characters")
+    return value
+
+
+def _boundary(message_id: str) -> str:
+    """`=_` never occurs in quoted-printable (RFC 2045), so no body can hold it; the rest tells messages apart."""
+    return "=_" + hashlib.blake2b(message_id.encode(), digest_size=12).hexdigest()
+
+
+def _closed(part: str) -> str:
+    """A part that ends in one line end, which is the boundary's (RFC 2046 section 5.1.1), and in no soft line break."""
+    if part.endswith("=\r\n"):
+        return part[:-3] + "\r\n"
+    return part if part.endswith("\r\n") else part + "\r\n"
