@@ -148,6 +148,8 @@ def confirm(question: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{question} There is no terminal to ask on, so nothing was done; add --yes to go ahead.")
+        raise click.UsageError(
+            f"{question} There is no terminal to ask on, so nothing was done; add --yes to go ahead."
+        )
     if not click.confirm(question, err=True):
         raise Declined

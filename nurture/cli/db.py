@@ -1,0 +1,74 @@
+"""`nurture db`: the schema and the safety of the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nurture.cli.lazy import Command, Group
+from nurture.cli.output import answer, confirm, good, say, show
+from nurture.cli.session import Session, json_option, pass_session, yes_option
+
+
+@click.group(cls=Group)
+def db() -> None:
+    """Upgrade, check and back up the database."""
+
+
+@db.command(cls=Command)
+@yes_option
+@pass_session
+def upgrade(session: Session, yes: bool) -> None:
+    """Bring the schema to what this nurture needs.
+
+    One transaction: killed midway, it leaves the database as it was. A SQLite file that holds data is copied first; of
+    PostgreSQL take a dump yourself before.
+    """
+    from nurture.storage.schema import current, head
+    from nurture.storage.schema import upgrade as upgrade_schema
+
+    database = session.app.database
+    if database.dialect == "postgresql" and current(database) != head():
+        confirm(f"Change the schema of {database.name} to {head()}?", yes)
+    done = upgrade_schema(database)
+    if not done.changed:
+        show(f"{database.name} is up to date ({done.after}).")
+        return
+    if done.backup is not None:
+        say(f"A copy from before is in {done.backup}.")
+    show(f"{database.name}: {done.before or 'empty'} -> {done.after}")
+
+
+@db.command(cls=Command)
+@json_option
+@pass_session
+def status(session: Session) -> None:
+    """Say which schema the database has, and whether it fits.
+
+    Exits with 3 if it does not.
+    """
+    from nurture.storage.schema import current, head
+
+    database = session.app.database
+    found = None if _is_missing(session) else current(database)
+    fits = found == head()
+    data: dict[str, Any] = {"database": database.name, "schema": found, "needed": head(), "fits": fits}
+    if database.dialect == "sqlite" and database.path.exists():
+        data["bytes"] = database.path.stat().st_size
+    problems = [] if fits else [{"severity": "error", "message": "the schema does not fit; run nurture db upgrade"}]
+
+    def tell() -> None:
+        size = f", {data['bytes'] / 1e6:,.1f} MB" if "bytes" in data else ""
+        show(f"database  {database.name}{size}")
+        told = good(found or "") if fits else f"{found or 'none'}; needed: {head()}. Run: nurture db upgrade"
+        show(f"schema    {told}")
+
+    answer(data, tell, problems, ok=fits)
+    if not fits:
+        click.get_current_context().exit(3)
+
+
+def _is_missing(session: Session) -> bool:
+    database = session.app.database
+    return database.dialect == "sqlite" and not database.path.exists()

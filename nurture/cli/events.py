@@ -1,0 +1,163 @@
+"""`nurture events`: tell nurture what somebody did, one event or many."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from nurture.cli.lazy import Command, Group
+from nurture.cli.output import answer, bad, plural, printable, say, show
+from nurture.cli.session import Session, json_option, pass_session
+from nurture.cli.values import pairs
+
+if TYPE_CHECKING:
+    from nurture.engine.ingest import IncomingEvent, Ingested
+    from nurture.intake.events import Signal
+
+BATCH = 1000
+ERRORS_SHOWN = 20
+
+
+@click.group(cls=Group)
+def events() -> None:
+    """Tell nurture what somebody did."""
+
+
+@events.command(cls=Command)
+@click.argument("name", required=False)
+@click.option("--email", metavar="ADDRESS", help="Whose event it is, by address.")
+@click.option("--id", "external_id", metavar="ID", help="Whose event it is, by your own id.")
+@click.option("--with", "with_", multiple=True, metavar="NAME=VALUE", help="Data of the event; may be repeated.")
+@click.option("--trait", multiple=True, metavar="NAME=VALUE", help="Something about the person; may be repeated.")
+@click.option("--at", metavar="INSTANT", help="When it happened, as 2026-03-28T20:00:00+02:00; now if not given.")
+@click.option("--message-id", metavar="ID", help="The event's own id: the same one is taken only once.")
+@click.option("--file", type=click.File("r", encoding="utf-8", errors="replace"), metavar="FILE", help="JSON Lines; - is stdin.")
+@json_option
+@pass_session
+def send(
+    session: Session,
+    name: str | None,
+    email: str | None,
+    external_id: str | None,
+    with_: tuple[str, ...],
+    trait: tuple[str, ...],
+    at: str | None,
+    message_id: str | None,
+    file: TextIO | None,
+) -> None:
+    """Send one event, or JSON Lines from stdin.
+
+    \b
+    nurture events send 'Order Completed' --email ana@example.com --with total=80
+    nurture events send < events.jsonl
+
+    A line is {"event": "Order Completed", "email": "ana@example.com", "properties": {"total": 80}}; the names of
+    Segment's protocol are understood. A person nobody knew is made. What was told before changes nothing.
+    """  # noqa: D301 - click's own mark for lines that must not be wrapped
+    if name is None:
+        if file is None and sys.stdin.isatty():
+            raise click.UsageError("which event? Name one, or hand JSON Lines over: nurture events send < events.jsonl")
+        _send_lines(session, file or io.TextIOWrapper(sys.stdin.buffer, "utf-8", "replace"))
+        return
+    if file is not None:
+        raise click.UsageError("an event by name and --file do not go together")
+    from nurture.engine.ingest import ingest
+    from nurture.intake.events import checked_signal, read_instant
+
+    signal = checked_signal(
+        name=name,
+        email=email,
+        external_id=external_id,
+        at=read_instant(at, "--at"),
+        properties=pairs(with_, "--with"),
+        traits=pairs(trait, "--trait"),
+        message_id=message_id,
+        place="events send",
+    )
+    now = session.clock.now()
+    # Typed twice means twice: only a --message-id makes a repeat harmless.
+    incoming = _incoming(signal, signal.message_id or f"typed-{now.isoformat()}")
+    result = ingest(session.app.database, [incoming], now)
+    answer(_plain(result), lambda: _tell_one(signal, result))
+
+
+def _incoming(signal: Signal, message_id: str | None = None) -> IncomingEvent:
+    from nurture.engine.ingest import IncomingEvent
+
+    return IncomingEvent(
+        name=signal.name,
+        at=signal.at,
+        properties=signal.properties,
+        email=signal.email,
+        external_id=signal.external_id,
+        message_id=message_id or signal.message_id,
+        traits=signal.traits or None,
+    )
+
+
+def _send_lines(session: Session, source: TextIO) -> None:
+    from nurture.engine.ingest import Ingested, ingest
+    from nurture.intake.events import Signal, SignalError, read_events
+
+    total = Ingested()
+    errors: list[str] = []
+    refused = 0
+    for batch in _batches(read_events(_lines(source), str(getattr(source, "name", "stdin")).strip("<>"))):
+        signals = [each for each in batch if isinstance(each, Signal)]
+        result = ingest(session.app.database, [_incoming(signal) for signal in signals], session.clock.now())
+        total.stored += result.stored
+        total.duplicates += result.duplicates
+        total.created += result.created
+        told = [str(each) for each in batch if isinstance(each, SignalError)]
+        told += [f"line {signals[place].line}: {why}" for place, why in result.rejected]
+        refused += len(told)
+        for error in told[: max(ERRORS_SHOWN - len(errors), 0)]:
+            errors.append(error)
+            say(bad(printable(error)))
+    if refused > len(errors):
+        say(bad(f"and {plural(refused - len(errors), 'more line')} like these"))
+    problems = [{"severity": "error", "message": error} for error in errors]
+    answer({**_plain(total), "refused": refused}, lambda: _tell_many(total, refused), problems, ok=not refused)
+    if refused:
+        click.get_current_context().exit(1)
+
+
+def _lines(source: TextIO) -> Iterator[str]:
+    """Lines of bounded length; a longer one is cut, and refused for its length when it is read."""
+    from nurture.intake.events import MAX_LINE
+
+    while line := source.readline(MAX_LINE + 2):
+        while not line.endswith("\n") and (rest := source.readline(MAX_LINE + 2)):
+            line = line[: MAX_LINE + 1] + ("\n" if rest.endswith("\n") else "")
+        yield line
+
+
+def _batches(read: Iterator[Signal | Exception]) -> Iterator[list[Signal | Exception]]:
+    from itertools import islice
+
+    while batch := list(islice(read, BATCH)):
+        yield batch
+
+
+def _plain(result: Ingested) -> dict[str, int]:
+    return {"stored": result.stored, "duplicates": result.duplicates, "created": result.created}
+
+
+def _tell_one(signal: Signal, result: Ingested) -> None:
+    who = printable(signal.email or signal.external_id)
+    if not result.stored:
+        show(f"{signal.name} of {who} was told before; nothing was changed.")
+        return
+    new = ", a new contact" if result.created else ""
+    show(f"{signal.name} of {who}{new}. It is judged at the next turn: nurture run, or nurture run --once.")
+
+
+def _tell_many(total: Ingested, refused: int) -> None:
+    show(
+        f"{plural(total.stored, 'event')} stored, {total.duplicates:,} told before, "
+        f"{plural(total.created, 'new contact')}, {refused:,} refused."
+    )

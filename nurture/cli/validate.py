@@ -1,0 +1,114 @@
+"""`nurture validate`: every mistake in one run, each with its line and what to write instead. Offline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nurture.cli.lazy import Command
+from nurture.cli.output import Refused, bad, careful, current, faint, good, plural, say, show
+from nurture.cli.session import json_option
+
+if TYPE_CHECKING:
+    from nurture.language.problems import Problem
+
+
+@click.command(cls=Command)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "github", "sarif"]), default="text", help="How to tell them."
+)
+@click.option("--fix", is_flag=True, help="Repair what can be repaired beyond doubt.")
+@json_option
+def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool) -> None:
+    """Find every mistake in the campaign files and templates.
+
+    Everything is read, and problems are told for PATH only if one is given. Nothing leaves this machine and no database
+    is needed. Exits with 1 if there are errors.
+    """
+    from nurture.engine.check import check
+    from nurture.language.source import read_project
+
+    sources = read_project(Path())
+    checked = check(sources)
+    if fix and (repaired := repair(checked.problems)):
+        say(f"Repaired {plural(repaired, 'line')}.")
+        sources = read_project(Path())
+        checked = check(sources)
+    problems = _wanted(checked.problems, paths, sources)
+    _tell(problems, "json" if current().json else form, files=len(sources))
+    if not checked.templates_checked:
+        say(faint("The templates are checked once the campaign files have no errors."))
+    failed = any(problem.is_error for problem in problems) or (strict and problems)
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _wanted(problems: Sequence[Problem], paths: tuple[str, ...], sources: Mapping[str, str]) -> list[Problem]:
+    if not paths:
+        return list(problems)
+    here = Path.cwd()
+    chosen = []
+    for path in paths:
+        name = Path(path)
+        name = name.relative_to(here) if name.is_absolute() and name.is_relative_to(here) else name
+        text = name.as_posix().removeprefix("./")
+        if text != "." and not any(file == text or file.startswith(f"{text.rstrip('/')}/") for file in sources):
+            raise click.UsageError(f"{path} is no file of this project; files stand in campaigns/ and email_templates/")
+        chosen.append("" if text == "." else text.rstrip("/"))
+    return [
+        problem
+        for problem in problems
+        if any(not name or problem.file == name or problem.file.startswith(f"{name}/") for name in chosen)
+    ]
+
+
+def _tell(problems: list[Problem], form: str, *, files: int) -> None:
+    from nurture import __version__
+    from nurture.language import printing
+
+    match form:
+        case "json":
+            show(printing.as_json(problems, {"files": files}))
+        case "github":
+            if problems:
+                show(printing.as_github(problems))
+        case "sarif":
+            show(printing.as_sarif(problems, __version__))
+        case _:
+            for problem in problems:
+                show(_coloured(printing.problem_text(problem), problem))
+            summary = printing.summary(problems, files=files)
+            show(summary if problems else good(summary))
+
+
+def _coloured(text: str, problem: Problem) -> str:
+    head, _, rest = text.partition("\n")
+    paint = bad if problem.is_error else careful
+    mark = f"  {problem.severity} {problem.code}  "
+    return head.replace(mark, paint(mark), 1) + (f"\n{rest}" if rest else "")
+
+
+def repair(problems: Sequence[Problem]) -> int:
+    """Write the repairs that are beyond doubt into the files; how many lines were changed."""
+    repaired = 0
+    for problem in problems:
+        if problem.fix is None:
+            continue
+        path = Path(problem.file)
+        if path.is_symlink():
+            raise Refused(f"{problem.file} is a link; repair the file it leads to by hand")
+        lines = path.read_text(encoding="utf-8").split("\n")
+        line = lines[problem.line - 1]
+        start = line.find(problem.fix[0], max(problem.column - 2, 0))
+        if start < 0:
+            start = line.find(problem.fix[0])
+        if start >= 0:
+            lines[problem.line - 1] = line[:start] + problem.fix[1] + line[start + len(problem.fix[0]) :]
+            path.write_text("\n".join(lines), encoding="utf-8")
+            repaired += 1
+    return repaired
