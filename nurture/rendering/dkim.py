@@ -11,6 +11,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -33,7 +34,7 @@ _SELECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class DkimSigner:
     """Signs for `domain` with the key published under `selector`."""
 
     domain: str
@@ -41,7 +42,7 @@ class Signer:
     key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
     @classmethod
-    def from_pem(cls, domain: str, selector: str, pem: bytes, password: bytes | None = None) -> Signer:
+    def from_pem(cls, domain: str, selector: str, pem: bytes, password: bytes | None = None) -> DkimSigner:
         """A signer from a private key file: RSA of 2048 bits or more, or Ed25519. Raises ConfigurationError."""
         try:
             key = serialization.load_pem_private_key(pem, password)
@@ -76,6 +77,15 @@ class Signer:
         if isinstance(self.key, rsa.RSAPrivateKey):
             return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
         return self.key.sign(hashlib.sha256(data).digest())  # RFC 8463: PureEdDSA over the hash
+
+
+def load_signer(key_file: Path, domain: str, selector: str) -> DkimSigner:
+    """The signer of a key on disk. Raises ConfigurationError."""
+    try:
+        pem = key_file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"the DKIM key {key_file} cannot be read: {error.strerror}") from None
+    return DkimSigner.from_pem(domain, selector, pem)
 
 
 def relaxed_body(body: bytes) -> bytes:
