@@ -61,14 +61,6 @@ class UTCDateTime(TypeDecorator[datetime]):
         return EPOCH + timedelta(microseconds=value)
 
 
-def dump_json(value: Any) -> str:
-    """Compact JSON, the same for both databases: no NaN, and no NUL, which PostgreSQL cannot hold."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
-    if "\\u0000" in text:
-        raise ValueError("text with a NUL character cannot be stored")
-    return text
-
-
 def _plain(value: Any) -> Any:
     """What JSON does not know: mapping proxies, sets (sorted, so that equal sets are equal text), dates, decimals."""
     if isinstance(value, Mapping):
@@ -82,6 +74,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence):
         return list(value)
     raise TypeError(f"{type(value).__name__} cannot be stored as JSON")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).encode
+
+
+def dump_json(value: Any) -> str:
+    """Compact JSON, the same for both databases: no NaN, and no NUL, which PostgreSQL cannot hold."""
+    encoded = _encode(value)
+    if "\\u0000" in encoded:
+        raise ValueError("text with a NUL character cannot be stored")
+    return encoded
 
 
 class _Many(TypeDecorator[Iterable[Any]]):

@@ -1,0 +1,253 @@
+# ruff: noqa: S608 - the SQL here is put together from names in this code only
+"""Contacts by the thousand: staged in a temporary table, then written with a fixed number of statements.
+
+One call is one chunk in one transaction, so that sending goes on between chunks. Importing the same again changes
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from nurture.domain.contact import Consent
+from nurture.domain.event import NOTHING
+from nurture.storage.addresses import address_hash, canonical, domain_of
+from nurture.storage.database import Transaction
+from nurture.storage.queue import wake
+from nurture.storage.tables import imports
+from nurture.storage.types import dump_json, sql
+
+COLUMNS = ("place", "email", "email_key", "address_key", "domain", "external_id", "attributes", "zone", "locale",
+           "stage", "consent", "said")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedContact:
+    """One line. `consent` granted counts only for those who never said anything; withdrawn counts always."""
+
+    email: str | None
+    external_id: str | None = None
+    attributes: Mapping[str, Any] = field(default=NOTHING)
+    zone: str | None = None
+    locale: str | None = None
+    stage: str | None = None
+    consent: Consent = Consent.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """`refused`: no address and no foreign id, or an unreadable address. `clashes`: foreign ids that are another's."""
+
+    created: int
+    updated: int
+    refused: int
+    clashes: int
+
+
+def import_contacts(
+    tx: Transaction, lines: Iterable[ImportedContact], now: datetime, source: str, *, enrols: bool = False
+) -> Imported:
+    """Create and update contacts by address, else by foreign id; all of them have a turn soon. A few 10,000 at most.
+
+    Attributes are merged. A stage is set only on creation, a zone or locale only where one is given; two lines for one
+    person are taken in order. `enrols` False: what new people are already starts no campaign.
+    """
+    rows, refused, clashes = _rows(tx, lines)
+    _stage(tx, rows)
+    clashes += tx.execute(sql(_CLASHES)).rowcount
+    tx.execute(sql(_SAYS))
+    merged = "json_patch(c.attributes, s.attributes)"
+    if tx.dialect == "postgresql":
+        merged = "c.attributes || CAST(s.attributes AS jsonb)"
+    updated = [row[0] for key in ("email_key", "external_id") for row in tx.execute(sql(_update_sql(tx, key, merged)))]
+    created = tx.execute(sql(_create_sql(tx)), {"now": now, "enrols": enrols}).all()
+    tx.execute(sql(_STAGES), {"now": now})
+    tx.execute(sql(_CONSENTS), {"now": now, "source": source})
+    wake(tx, [*updated, *(row[0] for row in created)], now)
+    tx.execute(sql("DELETE FROM staged"))
+    return Imported(len(created), len(updated), refused, clashes)
+
+
+def _rows(tx: Transaction, lines: Iterable[ImportedContact]) -> tuple[list[tuple[Any, ...]], int, int]:
+    """Staged rows in the order of addresses, one a person; how many lines were refused, how many foreign ids clash."""
+    people: dict[str, ImportedContact] = {}
+    taken: dict[str, str] = {}
+    refused = clashes = 0
+    for line in lines:
+        try:
+            key = canonical(line.email) if line.email else ""
+        except ValueError:
+            key = ""
+        if not key and (line.email or not line.external_id):
+            refused += 1
+            continue
+        name = key or f"\n{line.external_id}"
+        if line.external_id and taken.setdefault(line.external_id, name) != name:
+            clashes += 1
+            line = _without_external(line)  # noqa: PLW2901
+        people[name] = _later(people[name], line) if name in people else line
+    secret = tx.database.address_secret
+    rows: list[tuple[Any, ...]] = []
+    for place, (name, line) in enumerate(sorted(people.items())):
+        address = name if line.email else None
+        rows.append(
+            (
+                place,
+                line.email.strip() if line.email else None,
+                address,
+                address_hash(secret, address) if address else None,
+                domain_of(address) if address else None,
+                line.external_id,
+                dump_json(line.attributes),
+                line.zone,
+                line.locale,
+                line.stage,
+                line.consent.value,
+                0,
+            )
+        )
+    return rows, refused, clashes
+
+
+def _without_external(line: ImportedContact) -> ImportedContact:
+    return ImportedContact(line.email, None, line.attributes, line.zone, line.locale, line.stage, line.consent)
+
+
+def _later(first: ImportedContact, then: ImportedContact) -> ImportedContact:
+    """Two lines about one person: the later one wins, field by field."""
+    return ImportedContact(
+        then.email,
+        then.external_id or first.external_id,
+        {**first.attributes, **then.attributes},
+        then.zone or first.zone,
+        then.locale or first.locale,
+        then.stage or first.stage,
+        then.consent if then.consent is not Consent.NONE else first.consent,
+    )
+
+
+def _stage(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
+    tx.execute(
+        sql(f"""
+            CREATE TEMPORARY TABLE IF NOT EXISTS staged (
+                place INTEGER PRIMARY KEY, email TEXT, email_key TEXT, address_key TEXT, domain TEXT, external_id TEXT,
+                attributes TEXT NOT NULL, zone TEXT, locale TEXT, stage TEXT, consent TEXT NOT NULL,
+                said INTEGER NOT NULL
+            ) {"ON COMMIT DROP" if tx.dialect == "postgresql" else ""}
+        """)
+    )
+    tx.execute(sql("DELETE FROM staged"))
+    if not rows:
+        return
+    if tx.dialect == "sqlite":
+        marks = ", ".join("?" * len(COLUMNS))
+        tx.connection.exec_driver_sql(f"INSERT INTO staged VALUES ({marks})", list(rows))
+        return
+    driver: Any = tx.connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY staged ({', '.join(COLUMNS)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    tx.execute(sql("ANALYZE staged"))
+
+
+# Nobody has this address yet
+_NEW_ADDRESS = "NOT EXISTS (SELECT 1 FROM contacts AS o WHERE o.email_key = {staged}.email_key)"
+# A foreign id that is somebody else's is left out; one whose owner has no address yet brings her this one
+_CLASHES = f"""
+    UPDATE staged SET external_id = NULL WHERE external_id IS NOT NULL AND email_key IS NOT NULL AND EXISTS (
+        SELECT 1 FROM contacts AS c WHERE c.external_id = staged.external_id
+          AND (c.email_key <> staged.email_key
+               OR (c.email_key IS NULL AND NOT {_NEW_ADDRESS.format(staged="staged")})))
+"""
+# 1: this line is her yes; -1: it is her no
+_SAYS = """
+    UPDATE staged SET said = CASE consent WHEN 'granted' THEN 1 ELSE -1 END
+    WHERE consent <> 'none' AND NOT EXISTS (
+        SELECT 1 FROM contacts AS c
+        WHERE (c.email_key = staged.email_key OR (staged.email_key IS NULL AND c.external_id = staged.external_id))
+          AND (c.consent = staged.consent OR (staged.consent = 'granted' AND c.consent <> 'none')))
+"""
+_CREATED = """
+    FROM staged AS s JOIN contacts AS c ON c.email_key = s.email_key OR
+        (s.email_key IS NULL AND c.external_id = s.external_id)
+"""
+_STAGES = f"""
+    INSERT INTO stage_changes (contact_id, at, from_stage, to_stage)
+    SELECT c.id, :now, NULL, s.stage {_CREATED}
+    WHERE s.stage IS NOT NULL AND c.created_at = :now AND c.version = 0
+"""
+_CONSENTS = f"""
+    INSERT INTO consents (contact_id, at, granted, source)
+    SELECT c.id, :now, s.said > 0, :source {_CREATED} WHERE s.said <> 0
+"""
+
+
+def _update_sql(tx: Transaction, key: str, merged: str) -> str:
+    """Those who are there already, found by `key`; only rows in which something changes."""
+    differs = "IS DISTINCT FROM" if tx.dialect == "postgresql" else "IS NOT"
+    alone = ""
+    if key == "external_id":
+        alone = f"(s.email_key IS NULL OR (c.email_key IS NULL AND {_NEW_ADDRESS.format(staged='s')})) AND "
+    said = {
+        "attributes": merged,
+        **{name: f"coalesce(s.{name}, c.{name})" for name in ("zone", "locale")},
+        **{
+            name: f"coalesce(c.{name}, s.{name})"
+            for name in ("external_id", "email", "email_key", "address_key", "domain")
+        },
+    }
+    changes = ", ".join(f"{name} = {value}" for name, value in said.items())
+    changed = " OR ".join(f"{value} {differs} c.{name}" for name, value in said.items())
+    return f"""
+        UPDATE contacts AS c SET {changes}, version = c.version + 1,
+            consent = CASE s.said WHEN 1 THEN 'granted' WHEN -1 THEN 'withdrawn' ELSE c.consent END
+        FROM staged AS s
+        WHERE {alone}c.{key} = s.{key} AND (s.said <> 0 OR {changed})
+        RETURNING id
+    """
+
+
+def _create_sql(tx: Transaction) -> str:
+    """Those who are not there, in the order of addresses: neighbours in the index are written together."""
+    attributes = "CAST(s.attributes AS jsonb)" if tx.dialect == "postgresql" else "s.attributes"
+    empty = ("CAST('[]' AS jsonb)", "CAST('{}' AS jsonb)") if tx.dialect == "postgresql" else ("'[]'", "'{}'")
+    return f"""
+        INSERT INTO contacts (email, email_key, address_key, domain, external_id, attributes, zone, locale, stage,
+            stage_since, created_at, consent, opted_out, memberships, enrols, next_seq, version)
+        SELECT s.email, s.email_key, s.address_key, s.domain, s.external_id, {attributes}, s.zone, s.locale, s.stage,
+            CASE WHEN s.stage IS NULL THEN NULL ELSE CAST(:now AS {_instant_type(tx)}) END, :now,
+            CASE WHEN s.said = 0 THEN 'none' ELSE s.consent END, {empty[0]}, {empty[1]}, :enrols, 1, 0
+        FROM staged AS s
+        WHERE NOT EXISTS (SELECT 1 FROM contacts AS c WHERE c.email_key = s.email_key)
+          AND NOT EXISTS (SELECT 1 FROM contacts AS c WHERE c.external_id = s.external_id)
+        ORDER BY s.place
+        ON CONFLICT DO NOTHING RETURNING id
+    """
+
+
+def _instant_type(tx: Transaction) -> str:
+    return "timestamptz" if tx.dialect == "postgresql" else "INTEGER"
+
+
+def begin_import(tx: Transaction, source: str, sha256: str, now: datetime, by: str) -> int:
+    """Note that a file is being taken in; the number of the import."""
+    row = {"source": source, "sha256": sha256, "started_at": now, "by": by}
+    return int(tx.execute(insert(imports).returning(imports.c.id), row).scalar_one())
+
+
+def end_import(tx: Transaction, number: int, counts: Imported, now: datetime) -> None:
+    values = {"finished_at": now, "created": counts.created, "updated": counts.updated, "refused": counts.refused}
+    tx.execute(update(imports).where(imports.c.id == number).values(values))
+
+
+def imported_before(tx: Transaction, sha256: str) -> datetime | None:
+    """When a file with these very bytes was last taken in to the end."""
+    i = imports.c
+    query = select(i.finished_at).where(i.sha256 == sha256, i.finished_at.is_not(None)).order_by(i.id.desc()).limit(1)
+    found: datetime | None = tx.execute(query).scalar()
+    return found
