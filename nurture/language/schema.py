@@ -422,7 +422,7 @@ class StoryFile(Strict):
     story: list[StoryItem] = []
     """What happens."""
     expect: ExpectRule
-    """What must have become of the person."""
+    """What must come of it."""
     meta: Meta = {}
     """Anything of your own."""
 
