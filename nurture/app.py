@@ -1,0 +1,191 @@
+"""The composition root: settings in, working parts out. The only place that knows how everything is put together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nurture.clock import Clock, SystemClock
+from nurture.domain.tokens import Keyring
+from nurture.engine.compose import Composer
+from nurture.engine.dispatch import Dispatcher
+from nurture.engine.outgoing import Caller
+from nurture.engine.pump import EVERY_ROLE, Pump, Role
+from nurture.engine.revisions import Applied, Newest, assemble
+from nurture.journal import open_journal
+from nurture.language.source import read_project
+from nurture.rendering.dkim import Signer
+from nurture.sending.allow_list import AllowList
+from nurture.sending.domain_pace import DomainPaces
+from nurture.sending.maildir import Inbox, InboxTransport
+from nurture.sending.relay import Relay
+from nurture.sending.transport import SmtpTransport, Transport
+from nurture.settings import Delivery, Settings
+from nurture.storage.database import Database
+from nurture.storage.duties import require_secret
+from nurture.storage.schema import require_current
+
+_Result = TypeVar("_Result")
+
+
+class Engine:
+    """What works in a running daemon: one database thread, one dispatcher, one pump."""
+
+    def __init__(self, pump: Pump, dispatcher: Dispatcher, executor: ThreadPoolExecutor) -> None:
+        self.pump, self.dispatcher, self._executor = pump, dispatcher, executor
+
+    async def in_thread(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Run something that touches the database in its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+
+    async def stop(self, grace: float) -> None:
+        """Take nothing new; let what is on the wire end, for up to `grace` seconds."""
+        await self.pump.stop(grace)
+
+    def shut_down(self) -> None:
+        self._executor.shutdown(wait=True)
+
+
+class App:
+    """Parts are made when they are first asked for. `root` is the project's folder."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None, root: Path | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.root = root or Path()
+
+    # --- files
+
+    def files(self) -> Mapping[str, str]:
+        """The project's sources on disk."""
+        return read_project(self.root)
+
+    def from_files(self) -> Applied:
+        """The files on disk, compiled as if they were applied. Raises ConfigurationError if they have errors."""
+        return assemble(self.files())
+
+    # --- database
+
+    @cached_property
+    def database(self) -> Database:
+        url = self.settings.database_url.get_secret_value()
+        return Database(url, address_secret=self.settings.secrets()[-1])
+
+    @cached_property
+    def newest(self) -> Newest:
+        return Newest(self.database)
+
+    def applied(self) -> Applied:
+        """The newest revision. Raises ConfigurationError if nothing is applied."""
+        return self.newest()
+
+    def require_ready(self) -> None:
+        """Everything a daemon needs. Raises ConfigurationError or StorageError, saying what to do."""
+        self.keyring  # noqa: B018 - asking for it checks the secret
+        require_current(self.database)
+        self.database.transact(lambda tx: require_secret(tx, self.clock.now()))
+        self.applied()
+
+    # --- mail
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        return Keyring(self.settings.secrets())
+
+    @cached_property
+    def composer(self) -> Composer:
+        return Composer(
+            self.keyring,
+            base_url=self.settings.base_url,
+            bounce_domain=self.settings.bounce_domain,
+            signer=self._signer(),
+        )
+
+    def _signer(self) -> Signer | None:
+        settings = self.settings
+        if settings.dkim_key_file is None or settings.dkim_domain is None or settings.dkim_selector is None:
+            return None
+        return Signer.from_pem(settings.dkim_domain, settings.dkim_selector, settings.dkim_key_file.read_bytes())
+
+    def transport(self) -> Transport:
+        """Where mail goes: the local inbox unless SMTP is asked for, behind the allow-list where there is one."""
+        inner: Transport
+        if self.settings.delivery is Delivery.SMTP:
+            assert self.settings.smtp_url is not None
+            relay = Relay.parse(self.settings.smtp_url.get_secret_value())
+            inner = SmtpTransport(relay, self.clock.now, paces=DomainPaces())
+        else:
+            inner = InboxTransport(self.inbox_folder, self.clock.now)
+        return AllowList(inner, self.settings.allow_list) if self.settings.allow_list else inner
+
+    @property
+    def inbox_folder(self) -> Path:
+        folder = self.settings.inbox
+        return folder if folder.is_absolute() else self.root / folder
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        return Inbox(self.inbox_folder)
+
+    def callers(self) -> Mapping[str, Caller]:
+        """How webhooks are called and teams alerted."""
+        from nurture.engine.callers import callers
+
+        return callers(self.applied, self.transport, self.composer, self.clock.now)
+
+    # --- the daemon
+
+    @cached_property
+    def journal(self) -> Any:
+        settings = self.settings
+        key = settings.secret_key.get_secret_value() if settings.secret_key is not None else ""
+        return open_journal(log_format=settings.log_format, log_addresses=settings.log_addresses, key=key)
+
+    def engine(self, roles: frozenset[Role] = EVERY_ROLE, transport: Transport | None = None) -> Engine:
+        """A pump and all that it works with, for the running event loop."""
+        executor = ThreadPoolExecutor(1, thread_name_prefix="database")
+        dispatcher = Dispatcher(
+            self.database,
+            transport or self.transport(),
+            self.composer,
+            owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+            clock=self.clock.now,
+            executor=executor,
+            journal=self.journal,
+            per_domain=self.settings.per_domain if self.settings.delivery is Delivery.SMTP else None,
+        )
+        pump = Pump(
+            self.database,
+            dispatcher,
+            self.newest,
+            clock=self.clock.now,
+            executor=executor,
+            journal=self.journal,
+            roles=roles,
+        )
+        return Engine(pump, dispatcher, executor)
+
+    def summary(self) -> dict[str, Any]:
+        """What an operator wants to see first, without secrets."""
+        applied = self.applied()
+        to = "the local inbox"
+        if self.settings.delivery is Delivery.SMTP and self.settings.smtp_url is not None:
+            to = str(Relay.parse(self.settings.smtp_url.get_secret_value()))
+        return {
+            "database": self.database.name,
+            "delivery": to,
+            "revision": applied.number,
+            "campaigns": len(applied.programme.campaigns),
+        }
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if "database" in self.__dict__:
+            self.database.close()

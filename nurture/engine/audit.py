@@ -1,0 +1,102 @@
+"""Audit: recount the ledger of a running system against the promises, from the rows as they are.
+
+Nothing here trusts the decisions that were taken: caps are counted again over every rolling window, and every person
+inside a campaign must have something that will move her on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+
+from nurture.domain.programme import CampaignStatus, Cap, Programme
+from nurture.storage import audits
+from nurture.storage.database import Database
+from nurture.storage.reports import AuditMail, audit_mails
+
+MOST_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One promise that a row breaks. `rule` names it, `text` says what was found where."""
+
+    rule: str
+    contact_id: int
+    text: str
+
+
+@dataclass(slots=True)
+class Audit:
+    """`checked` counts what was looked at, by name. No findings: every promise that can be recounted holds."""
+
+    checked: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    more: int = 0
+
+    @property
+    def holds(self) -> bool:
+        return not self.findings
+
+    def found(self, finding: Finding) -> None:
+        if len(self.findings) < MOST_SHOWN:
+            self.findings.append(finding)
+        else:
+            self.more += 1
+
+    def count(self, name: str, number: int = 1) -> None:
+        self.checked[name] = self.checked.get(name, 0) + number
+
+
+def audit(
+    database: Database, programme: Programme, now: datetime, progress: Callable[[int], None] = lambda _: None
+) -> Audit:
+    """Check everything. `progress` is told how many contacts have been recounted."""
+    result = Audit()
+    with database.read() as tx:
+        for number, (contact_id, mails) in enumerate(groupby(audit_mails(tx), lambda mail: mail.contact_id), 1):
+            for finding in over_caps(contact_id, list(mails), programme.caps, now, result):
+                result.found(finding)
+            if number % 1000 == 0:
+                progress(number)
+        for rule, rows in (
+            ("nobody is forgotten", audits.forgotten(tx, _held(programme))),
+            ("a stop is a stop", audits.pending_after_exit(tx)),
+            ("nothing leaves without a gate", audits.sent_without_gate(tx)),
+            ("never late by accident", audits.sent_late(tx)),
+        ):
+            result.count(rule)
+            for contact_id, text in rows:
+                result.found(Finding(rule, contact_id, text))
+    return result
+
+
+def _held(programme: Programme) -> frozenset[str]:
+    """Campaigns whose people are held by the file: they wait for an edit, and that is as it should be."""
+    return frozenset(one.name for one in programme.campaigns.values() if one.status in _HOLDING)
+
+
+_HOLDING = frozenset({CampaignStatus.DRAFT, CampaignStatus.PAUSED})
+
+
+def over_caps(
+    contact_id: int, mails: Sequence[AuditMail], caps: Sequence[Cap], now: datetime, result: Audit
+) -> Iterator[Finding]:
+    """Every rolling window of one person that holds more mails than a cap allows."""
+    result.count("contacts")
+    result.count("mails", len(mails))
+    for cap in caps:
+        counted = [mail for mail in mails if cap.category is None or cap.category == mail.category]
+        counted.sort(key=lambda mail: mail.at or now)
+        result.count("windows", len(counted))
+        for first, last in zip(counted, counted[cap.max :], strict=False):
+            begins, ends = first.at or now, last.at or now
+            if ends - begins < cap.per:
+                names = f"{first.campaign}/{first.step} and {last.campaign}/{last.step}"
+                yield Finding(
+                    "never one too many",
+                    contact_id,
+                    f"{cap}: {cap.max + 1} mails from {begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} ({names})",
+                )

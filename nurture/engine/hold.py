@@ -1,0 +1,72 @@
+"""Hold: when clock or database are not what they were, nothing is decided and nothing leaves until somebody says so.
+
+A daemon leaves a mark of life in the database. One that starts and finds a mark from its future, or a backup that was
+put back, cannot know what has been mailed since: it must not guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from nurture.storage.database import Database
+from nurture.storage.duties import mark, marked
+
+HOLD = "hold"
+ALIVE = "alive"
+CLOCK_TOLERANCE = timedelta(seconds=60)
+NOTABLE_DOWNTIME = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Awakening:
+    """How a daemon finds its database: on hold (and why), or after so long a time without any daemon."""
+
+    held: str | None
+    down_for: timedelta
+
+
+def awaken(database: Database, now: datetime) -> Awakening:
+    """Look at the marks; a mark from the future puts the database on hold."""
+    with database.read() as tx:
+        why, alive = _why(marked(tx, HOLD)), _at(marked(tx, ALIVE))
+    if why is None and alive is not None and alive > now + CLOCK_TOLERANCE:
+        why = f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, but a daemon was alive at {alive:%Y-%m-%d %H:%M:%S} UTC"
+        put_on_hold(database, why, now)
+    return Awakening(why, max(now - alive, timedelta()) if alive is not None else timedelta())
+
+
+def put_on_hold(database: Database, why: str, now: datetime) -> None:
+    """Every daemon stops deciding and sending at its next tick."""
+    database.transact(lambda tx: mark(tx, HOLD, {"why": why, "since": now.isoformat()}, now))
+
+
+def why_held(database: Database) -> str | None:
+    """Why nothing moves; None when everything does."""
+    with database.read() as tx:
+        return _why(marked(tx, HOLD))
+
+
+def release(database: Database, now: datetime) -> None:
+    """Somebody has looked and says that it is right to go on. What has grown too late is skipped, not sent."""
+
+    def work(tx: Any) -> None:
+        mark(tx, HOLD, None, now)
+        mark(tx, ALIVE, {"at": now.isoformat()}, now)
+
+    database.transact(work)
+
+
+def sign_of_life(database: Database, now: datetime) -> None:
+    """Once in a while, so that the next start knows how long nobody was here."""
+    database.transact(lambda tx: mark(tx, ALIVE, {"at": now.isoformat()}, now))
+
+
+def _why(found: Mapping[str, Any] | None) -> str | None:
+    return str(found.get("why", "")) if found is not None else None
+
+
+def _at(found: Mapping[str, Any] | None) -> datetime | None:
+    return datetime.fromisoformat(found["at"]) if found is not None else None
