@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,17 +132,7 @@ def _mismatch(database: Database, found: str) -> str:
 
 
 def _copy_aside(database: Database, before: str) -> Path:
-    """A copy by SQLite itself: consistent even while others write."""
-    import sqlite3
-
+    """A copy of the file as it was, beside it."""
     target = database.path.with_name(f"{database.path.name}.before-{before}")
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
-    raw = database.engine.raw_connection()
-    try:
-        with closing(sqlite3.connect(part)) as copy:
-            sqlite.connection_of(raw).backup(copy)
-    finally:
-        raw.close()
-    shutil.move(part, target)
+    sqlite.copy_file(database.path, target)
     return target

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from nurture.errors import StorageError
 from nurture.storage.faults import DatabaseFault, Fault
@@ -90,8 +90,10 @@ class FileGuard:
             )
 
 
-def connection_of(driver: Any) -> sqlite3.Connection:
-    """The driver's own connection, from what an event or a pool hands out."""
-    connection = getattr(driver, "driver_connection", driver)
-    assert isinstance(connection, sqlite3.Connection)
-    return connection
+def copy_file(source: Path, target: Path) -> None:
+    """A copy by SQLite itself: consistent even while others write, and complete before it has its name."""
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    with closing(sqlite3.connect(source, timeout=BUSY_SECONDS)) as original, closing(sqlite3.connect(part)) as copy:
+        original.backup(copy)
+    part.replace(target)
