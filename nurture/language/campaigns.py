@@ -25,10 +25,10 @@ from nurture.domain.programme import (
     Stop,
     Tier,
 )
-from nurture.language.fields import Days
+from nurture.language.campaign_file import CampaignFile, OfferRule, StartRule
 from nurture.language.flow import Flow
 from nurture.language.names import ABOUT_CONTACT, ABOUT_EVENT, INSIDE, INSIDE_WITH_EVENT, Path, Scope
-from nurture.language.schema import CampaignFile, OfferRule, StartRule
+from nurture.language.words import Days
 
 
 def compile_campaign(rule: CampaignFile, scope: Scope) -> tuple[Campaign, Mapping[str, Path]]:

@@ -9,15 +9,17 @@ from typing import Any, TypeVar
 
 from nurture.domain.conditions import Condition
 from nurture.domain.programme import Campaign, MailKind, Programme
+from nurture.language.campaign_file import CampaignFile
 from nurture.language.campaigns import compile_campaign, send_ids
 from nurture.language.checks import check_campaign
 from nurture.language.contract import TemplateHead, check_contract, read_head
 from nurture.language.names import Known, Path, Scope, near_misses
 from nurture.language.people import Person, compile_person
+from nurture.language.people_file import PersonFile, StoryFile
 from nurture.language.problems import Problem, in_order
 from nurture.language.project import Policy, compile_policy, compile_segments, known_of, leaves_no_day
+from nurture.language.project_file import ProjectFile, SegmentsFile
 from nurture.language.reading import read_model, read_text
-from nurture.language.schema import CampaignFile, PersonFile, ProjectFile, SegmentsFile, StoryFile
 from nurture.language.source import (
     BRAND_FILE,
     CAMPAIGNS,

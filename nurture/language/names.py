@@ -11,9 +11,9 @@ from typing import Any
 from nurture.domain.conditions import Condition, Expression
 from nurture.errors import ExpressionError
 from nurture.language.expressions import Names, parse_condition, parse_expression
-from nurture.language.fields import StageChangeRule
 from nurture.language.problems import Severity, suggestion
 from nurture.language.source import SourceFile
+from nurture.language.words import StageChangeRule
 
 Path = tuple[str | int, ...]
 

@@ -10,10 +10,10 @@ from typing import Any
 from nurture.domain.contact import Consent, Contact
 from nurture.domain.event import Event
 from nurture.domain.timing import zone_of
-from nurture.language.fields import LocalInstant
 from nurture.language.names import Scope
+from nurture.language.people_file import PersonFile
 from nurture.language.problems import Severity
-from nurture.language.schema import PersonFile
+from nurture.language.words import LocalInstant
 
 Moment = timedelta | LocalInstant
 

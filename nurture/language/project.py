@@ -11,11 +11,11 @@ from typing import Any
 from nurture.domain.conditions import Condition
 from nurture.domain.programme import Cap, Lifecycle, Sender, StageMove, Topic
 from nurture.domain.timing import Calendar, Hours
-from nurture.language.fields import Holidays
 from nurture.language.names import ABOUT_CONTACT, ABOUT_EVENT, Known, Path, Scope
 from nurture.language.problems import did_you_mean, suggestion
-from nurture.language.schema import ProjectFile, SegmentsFile
+from nurture.language.project_file import ProjectFile, SegmentsFile
 from nurture.language.source import SourceFile
+from nurture.language.words import Holidays
 
 HOLIDAY_YEARS = range(2020, 2046)
 

@@ -31,6 +31,9 @@ from nurture.language.fields import (
 )
 from nurture.language.problems import did_you_mean
 
+Version = Literal[1]
+Meta = dict[str, Any]
+
 
 class Strict(BaseModel):
     """A closed model: unknown keys are refused and nothing is converted silently."""

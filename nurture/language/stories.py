@@ -12,8 +12,8 @@ from nurture.domain.ledger import Reason
 from nurture.domain.timing import zone_of
 from nurture.language.names import Path, Scope
 from nurture.language.people import Person, instant_of
+from nurture.language.people_file import ExpectRule, StoryFile
 from nurture.language.problems import suggestion
-from nurture.language.schema import ExpectRule, StoryFile
 
 INSIDE = "inside"
 
