@@ -22,7 +22,7 @@ from nurture.domain.programme import (
 )
 from nurture.domain.timing import Hours
 from nurture.language.names import Path
-from nurture.language.problems import suggestion
+from nurture.language.problems import suggestion, sure_of
 from nurture.language.source import SourceFile
 
 MINUTE = timedelta(minutes=1)
@@ -90,8 +90,9 @@ def _never_opens(window: SendWindow, quiet: Hours | None) -> bool:
 def _check_goto(node: Goto, campaign: Campaign, path: Path, file: SourceFile, step_ids: frozenset[str]) -> None:
     if node.target not in campaign.nodes:
         if node.target not in step_ids:
-            hint = suggestion(node.target, step_ids, "step")
-            file.report("N208", (*path, "goto", "step"), f'no step "{node.target}" in this campaign', hint)
+            hint, meant = suggestion(node.target, step_ids, "step"), sure_of(node.target, step_ids)
+            fix = (node.target, meant) if meant else None
+            file.report("N208", (*path, "goto", "step"), f'no step "{node.target}" in this campaign', hint, fix=fix)
         return
     if _reaches_without_wait(campaign.nodes, node.target, node.id):
         message = f'going back to "{node.target}" from here passes no wait, so its mails would follow at once'

@@ -11,7 +11,7 @@ from typing import Any
 from nurture.domain.conditions import Condition, Expression
 from nurture.errors import ExpressionError
 from nurture.language.expressions import Names, parse_condition, parse_expression
-from nurture.language.problems import Severity, suggestion
+from nurture.language.problems import Severity, suggestion, sure_of
 from nurture.language.source import SourceFile
 from nurture.language.words import StageChangeRule
 
@@ -119,12 +119,14 @@ class Scope:
 
     # --- names -------------------------------------------------------------------------------------------------------
 
-    def among(self, name: str | None, known: Iterable[str] | None, path: Path, code: str, kind: str) -> str | None:
+    def among(
+        self, name: str | None, known: Iterable[str] | None, path: Path, code: str, kind: str, *, key: bool = False
+    ) -> str | None:
         """`name`, reported if it is not one of `known`."""
         if name is not None and known is not None and name not in known:
             hint = suggestion(name, known, kind)
-            fix = (name, hint.removeprefix("did you mean ")[:-1]) if hint.startswith("did you mean ") else None
-            self.file.report(code, path, f'no {kind} "{name}"', hint, fix=fix)
+            meant = sure_of(name, known)
+            self.file.report(code, path, f'no {kind} "{name}"', hint, key=key, fix=(name, meant) if meant else None)
         return name
 
     def event(self, name: str, path: Path) -> str:
@@ -145,8 +147,9 @@ class Scope:
     def stage_change(self, rule: StageChangeRule, path: Path) -> tuple[frozenset[str] | None, str]:
         return self.stages(rule.from_stages, path), self.stage(rule.to_stage, path)
 
-    def campaign_named(self, name: str, path: Path) -> str:
-        return name if not self.known.complete else self.among(name, self.known.steps, path, "N212", "campaign") or name
+    def campaign_named(self, name: str, path: Path, *, key: bool = False) -> None:
+        if self.known.complete:
+            self.among(name, self.known.steps, path, "N212", "campaign", key=key)
 
     def segment(self, name: str, path: Path) -> str:
         self.among(name, self.known.segments, path, "N204", "segment")
@@ -169,7 +172,6 @@ def near_misses(uses: Mapping[str, Sequence[tuple[Scope, Path]]], said_elsewhere
                 f'the event "{name}" is named only here',
                 f"did you mean {nearest}?",
                 severity=Severity.WARNING,
-                fix=(name, nearest),
             )
 
 

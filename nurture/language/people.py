@@ -91,7 +91,7 @@ def compile_person(rule: PersonFile, scope: Scope) -> Person:
             message = f"{item.event} is part of the past, so its distance is negative"
             file.report("N617", ("history", index, "at"), message, "write it like -40d")
     for campaign in rule.starts:
-        scope.campaign_named(campaign, ("starts", campaign))
+        scope.campaign_named(campaign, ("starts", campaign), key=True)
     domain = rule.email.rpartition("@")[2].lower()
     if not (
         domain.endswith((".example", ".test", ".invalid")) or domain in {"example.com", "example.org", "example.net"}

@@ -130,6 +130,26 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return close[0] if close and close[0] != word else None
 
 
+def sure_of(word: str, known: Iterable[str]) -> str | None:
+    """The known name that differs by one slip of the finger, if there is only one: enough to repair it unasked."""
+    near = [name for name in set(known) if name != word and _is_one_slip(word, name)]
+    return near[0] if len(near) == 1 else None
+
+
+def _is_one_slip(one: str, other: str) -> bool:
+    """Whether a letter was left out, added, swapped with its neighbour or exchanged for another."""
+    short, long = sorted((one, other), key=len)
+    if len(long) - len(short) > 1 or len(short) < 3:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    if len(short) < len(long):
+        return short[start:] == long[start + 1 :]
+    swapped = short[start + 1 : start + 2] + short[start : start + 1]
+    return short[start + 1 :] == long[start + 1 :] or (
+        swapped == long[start : start + 2] and short[start + 2 :] == long[start + 2 :]
+    )
+
+
 def suggestion(word: str, known: Iterable[str], kind: str) -> str:
     """A hint for an unknown name: the likeliest one, or all there are."""
     names = sorted(known)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from nurture.language.problems import Severity, did_you_mean
+from nurture.language.problems import Severity, did_you_mean, sure_of
 from nurture.language.source import SourceFile
 from nurture.language.steps import SendStep, Strict
 from nurture.yaml_text import Marks, YamlProblem, load
@@ -68,12 +68,19 @@ def _report_bare_braces(file: SourceFile, text: str) -> bool:
     for number, line in enumerate(text.split("\n"), 1):
         match = _BRACES.search(line)
         if match and not line.lstrip().startswith("#") and not _quoted(line, match.start(1)):
-            value = line[match.start(1) :].split(" #", 1)[0].rstrip()
-            fix = (value, '"' + value.replace('"', "'") + '"')
+            fix = _quotes(line, match.start(1))
             hint = "put quotes around text that has {{ }}"
             file.report_at("N101", number, match.start(1) + 1, "text with {{ }} stands without quotes", hint, fix=fix)
             found = True
     return found
+
+
+def _quotes(line: str, start: int) -> tuple[str, str] | None:
+    """The value with quotes around it, where it surely ends with the line."""
+    value = line[start:].split(" #", 1)[0].rstrip()
+    if not re.match(r"\s*(- )?\w+: +$", line[:start]) or ('"' in value and "'" in value) or "\\" in value:
+        return None
+    return value, f"'{value}'" if '"' in value else f'"{value}"'
 
 
 def _quoted(line: str, offset: int) -> bool:
@@ -215,7 +222,8 @@ def _report_unknown_key(file: SourceFile, data: Any, seen: dict[int, type[Strict
     model = seen.get(id(_at(data, path[:-1])))
     keys = allowed_keys(model) if model else []
     nearest = did_you_mean(key, keys)
-    fix = (f"{key}:", f"{nearest}:") if nearest else None
+    meant = sure_of(key, set(keys) - set(_at(data, path[:-1])))
+    fix = (f"{key}:", f"{meant}:") if meant else None
     hint: str | None
     if " " in key and _at(data, path) is None and not nearest:
         hint = "put quotes around a text that has a comma in it"
@@ -236,7 +244,9 @@ def _report_choice(file: SourceFile, path: Path, fault: ErrorDetails) -> None:
     nearest = did_you_mean(value, choices) if isinstance(value, str) else None
     shown = " or ".join(choices) or "true"
     hint = f"did you mean {nearest}?" if nearest else f"write {shown}"
-    file.report("N106", path, f"{_shown(value)} is not one of {shown}", hint)
+    meant = sure_of(value, choices) if isinstance(value, str) else None
+    fix = (str(value), meant) if meant else None
+    file.report("N106", path, f"{_shown(value)} is not one of {shown}", hint, fix=fix)
 
 
 def _shown(value: object) -> str:

@@ -13,7 +13,6 @@ from nurture.domain.timing import zone_of
 from nurture.language.names import Path, Scope
 from nurture.language.people import Person, instant_of
 from nurture.language.people_file import ExpectRule, StoryFile
-from nurture.language.problems import suggestion
 
 INSIDE = "inside"
 
@@ -96,10 +95,10 @@ def _expect(rule: ExpectRule, campaign: str, scope: Scope) -> Expectation:
         for name in ("sent", "not_sent"):
             for index, step in enumerate(getattr(rule, name) or ()):
                 if step not in steps:
-                    _unknown_step(step, own, (*path, name, index), scope)
+                    scope.among(step, own, (*path, name, index), "N208", "step")
         for step in rule.skipped:
             if step not in steps:
-                _unknown_step(step, own, (*path, "skipped", step), scope, key=True)
+                scope.among(step, own, (*path, "skipped", step), "N208", "step", key=True)
     reasons = [reason.value for reason in Reason]
     for step, reason in rule.skipped.items():
         scope.among(reason, reasons, (*path, "skipped", step), "N106", "reason")
@@ -113,7 +112,3 @@ def _expect(rule: ExpectRule, campaign: str, scope: Scope) -> Expectation:
         stage=scope.stage(rule.stage, (*path, "stage")) if rule.stage is not None else None,
         goal=rule.goal,
     )
-
-
-def _unknown_step(step: str, own: frozenset[str], path: Path, scope: Scope, *, key: bool = False) -> None:
-    scope.file.report("N208", path, f'no step "{step}"', suggestion(step, own, "step"), key=key)

@@ -358,6 +358,35 @@ def test_a_mistake_is_named_with_its_place_and_stops_everything(
     assert errors[0].message
 
 
+REPAIRABLE = [row for row in ERRORS if row[3] in {"N101", "N103", "N106"} or str(row[3]).startswith("N2")]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "code", "marker"), _rows(REPAIRABLE))
+def test_a_repair_offered_is_one_that_heals(
+    project: dict[str, str], file: str, old: str | None, new: str, code: str, marker: str | None
+) -> None:
+    _break(project, file, old, new)
+    (problem, *others) = compile_project(project).errors
+    if problem.fix is None:
+        return
+    wrong, right = problem.fix
+    lines = project[file].split("\n")
+    line = lines[problem.line - 1]
+    start = line.index(wrong, problem.column - 1)
+    lines[problem.line - 1] = line[:start] + right + line[start + len(wrong) :]
+    project[file] = "\n".join(lines)
+    assert list(compile_project(project).errors) == others == []
+
+
+def test_the_commonest_slips_are_repaired(project: dict[str, str]) -> None:
+    repaired = set()
+    for file, old, new, code, *_ in REPAIRABLE:
+        broken = dict(project)
+        _break(broken, str(file), old, str(new))
+        repaired |= {code for problem in compile_project(broken).errors if problem.fix}
+    assert repaired >= {"N101", "N103", "N106", "N202", "N203", "N204", "N205", "N206", "N208", "N209", "N210", "N212"}
+
+
 @pytest.mark.parametrize(("file", "old", "new", "code", "marker"), _rows(WARNINGS))
 def test_a_doubtful_thing_is_named_and_let_through(
     project: dict[str, str], file: str, old: str | None, new: str, code: str, marker: str
