@@ -33,7 +33,7 @@ def list_(session: Session) -> None:
     from nurture.storage.reports import standing
 
     programme = session.app.applied().programme
-    with session.app.database.read() as tx:
+    with session.database.read() as tx:
         paused = paused_campaigns(tx)
         inside = {name: sum(standing(tx, name).values()) for name in programme.campaigns}
     found: list[dict[str, Any]] = [
@@ -71,7 +71,7 @@ def show_(session: Session, campaign: str) -> None:
 
     programme = session.app.applied().programme
     found = _campaign(programme, campaign)
-    with session.app.database.read() as tx:
+    with session.database.read() as tx:
         people = standing(tx, campaign)
         is_paused = campaign in paused_campaigns(tx)
     data = {
@@ -106,7 +106,7 @@ def pause(session: Session, campaign: str, yes: bool) -> None:
     found = _campaign(session.app.applied().programme, campaign)
     confirm(f"Hold all mail of {found.name}?", yes)
     now = session.clock.now()
-    session.app.database.transact(lambda tx: pause_campaign(tx, campaign, now, by()))
+    session.database.transact(lambda tx: pause_campaign(tx, campaign, now, by()))
     show(f"{campaign} is paused. Let it go on with: nurture campaigns resume {campaign}")
 
 
@@ -123,11 +123,11 @@ def resume(session: Session, campaign: str, yes: bool) -> None:
     from nurture.storage.reports import standing
 
     found = _campaign(session.app.applied().programme, campaign)
-    with session.app.database.read() as tx:
+    with session.database.read() as tx:
         people = sum(standing(tx, campaign).values())
     confirm(f"Let {found.name} go on, with {plural(people, 'person', 'people')} inside?", yes)
     now = session.clock.now()
-    session.app.database.transact(lambda tx: resume_campaign(tx, campaign, now, by()))
+    session.database.transact(lambda tx: resume_campaign(tx, campaign, now, by()))
     show(f"{campaign} goes on.")
 
 
@@ -151,7 +151,7 @@ def enrol(
     programme = session.app.applied().programme
     _campaign(programme, campaign)
     confirm(f"Put {plural(len(people), 'person', 'people')} into {campaign}?", yes)
-    count = enrol_people(session.app.database, programme, campaign, people, data, session.clock.now(), key=key)
+    count = enrol_people(session.database, programme, campaign, people, data, session.clock.now(), key=key)
     show(f"{plural(count, 'person enters', 'people enter')} {campaign} at the next turn.")
 
 
@@ -167,7 +167,7 @@ def eject(session: Session, campaign: str, people: tuple[str, ...], yes: bool) -
     programme = session.app.applied().programme
     _campaign(programme, campaign)
     confirm(f"Take {plural(len(people), 'person', 'people')} out of {campaign}?", yes)
-    count = eject_people(session.app.database, programme, campaign, people, session.clock.now())
+    count = eject_people(session.database, programme, campaign, people, session.clock.now())
     show(f"{plural(count, 'person leaves', 'people leave')} {campaign}; no mail of it is sent to them any more.")
 
 

@@ -57,7 +57,7 @@ def list_(session: Session, start: str | None, stage: str | None, limit: int, af
     """List contacts, all or those whose address or id begins with START."""
     from nurture.storage.contacts import count, search
 
-    with session.app.database.read() as tx:
+    with session.database.read() as tx:
         found = search(tx, start, stage=stage, after=after, limit=limit)
         total = count(tx)
 
@@ -81,7 +81,7 @@ def show_(session: Session, contact: str) -> None:
     """Show one person: who, where in the lifecycle, in which campaigns, which mails."""
     from nurture.engine.people import look_up
 
-    known = look_up(session.app.database, contact)
+    known = look_up(session.database, contact)
     answer(known_data(known), lambda: _tell(known, _default_zone(session)))
 
 
@@ -95,7 +95,7 @@ def suppress(session: Session, addresses: tuple[str, ...], reason: str, yes: boo
     from nurture.engine.people import suppress as suppress_addresses
 
     confirm(f"Never mail {_listed(addresses)} again?", yes)
-    new = suppress_addresses(session.app.database, addresses, session.clock.now(), reason)
+    new = suppress_addresses(session.database, addresses, session.clock.now(), reason)
     show(f"{plural(new, 'address is', 'addresses are')} newly suppressed, {len(set(addresses)) - new} were already.")
 
 
@@ -112,7 +112,7 @@ def unsuppress(session: Session, address: str, reason: str, yes: bool) -> None:
     from nurture.engine.people import unsuppress as unsuppress_address
 
     confirm(f"Let {printable(address)} be mailed again?", yes)
-    if unsuppress_address(session.app.database, address, session.clock.now(), reason):
+    if unsuppress_address(session.database, address, session.clock.now(), reason):
         show(f"{printable(address)} is no longer suppressed.")
     else:
         show(f"{printable(address)} was not suppressed; nothing was changed.")
@@ -128,7 +128,7 @@ def export(session: Session, contact: str | None, out: Path | None) -> None:
 
     The JSON is everything there is about that person, table by table. The CSV is safe to open in a spreadsheet.
     """
-    database = session.app.database
+    database = session.database
     if contact is not None:
         from nurture.engine.people import everything_about
 
@@ -150,7 +150,7 @@ def erase(session: Session, contact: str, yes: bool) -> None:
     from nurture.engine.people import erase as erase_person
     from nurture.engine.people import look_up
 
-    database = session.app.database
+    database = session.database
     known = look_up(database, contact)
     name = printable(known.contact.email or known.contact.external_id)
     confirm(
@@ -341,7 +341,7 @@ def _pages(session: Session) -> Iterator[list[Contact]]:
 
     after = 0
     while True:
-        with session.app.database.read() as tx:
+        with session.database.read() as tx:
             page = search(tx, after=after, limit=PAGE)
         yield page
         if len(page) < PAGE:

@@ -35,7 +35,9 @@ def events() -> None:
 @click.option("--trait", multiple=True, metavar="NAME=VALUE", help="Something about the person; may be repeated.")
 @click.option("--at", metavar="INSTANT", help="When it happened, as 2026-03-28T20:00:00+02:00; now if not given.")
 @click.option("--message-id", metavar="ID", help="The event's own id: the same one is taken only once.")
-@click.option("--file", type=click.File("r", encoding="utf-8", errors="replace"), metavar="FILE", help="JSON Lines; - is stdin.")
+@click.option(
+    "--file", type=click.File("r", encoding="utf-8", errors="replace"), metavar="FILE", help="JSON Lines; - is stdin."
+)
 @json_option
 @pass_session
 def send(
@@ -81,7 +83,7 @@ def send(
     now = session.clock.now()
     # Typed twice means twice: only a --message-id makes a repeat harmless.
     incoming = _incoming(signal, signal.message_id or f"typed-{now.isoformat()}")
-    result = ingest(session.app.database, [incoming], now)
+    result = ingest(session.database, [incoming], now)
     answer(_plain(result), lambda: _tell_one(signal, result))
 
 
@@ -108,7 +110,7 @@ def _send_lines(session: Session, source: TextIO) -> None:
     refused = 0
     for batch in _batches(read_events(_lines(source), str(getattr(source, "name", "stdin")).strip("<>"))):
         signals = [each for each in batch if isinstance(each, Signal)]
-        result = ingest(session.app.database, [_incoming(signal) for signal in signals], session.clock.now())
+        result = ingest(session.database, [_incoming(signal) for signal in signals], session.clock.now())
         total.stored += result.stored
         total.duplicates += result.duplicates
         total.created += result.created

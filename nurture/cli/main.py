@@ -26,6 +26,8 @@ COMMANDS = {
     "schema": ("nurture.cli.schema:schema", "Print the JSON Schema of a kind of file, for editors."),
     "preview": ("nurture.cli.preview:preview", "Show a mail as a person would get it."),
     "send-test": ("nurture.cli.send_test:send_test", "Send a mail to yourself through the real sender."),
+    "test": ("nurture.cli.stories:test", "Play the stories beside the campaigns."),
+    "plan": ("nurture.cli.apply:plan", "Show what applying these files would change, and for whom."),
     "apply": ("nurture.cli.apply:apply", "Make the files of this folder what the daemons do."),
     "run": ("nurture.cli.run:run", "Run the daemon: decide, send, follow up."),
     "status": ("nurture.cli.status:status", "Say how things stand: what is due, sent, paused."),
@@ -42,8 +44,8 @@ COMMANDS = {
 }
 
 SECTIONS = {
-    "Write": ("init", "validate", "schema", "preview", "send-test"),
-    "Run": ("apply", "run", "status", "inbox"),
+    "Write": ("init", "validate", "schema", "test", "preview", "send-test"),
+    "Run": ("plan", "apply", "run", "status", "inbox"),
     "People": ("events", "import", "contacts", "campaigns"),
     "Ask": ("explain", "audit"),
     "Operate": ("db", "doctor", "demo"),

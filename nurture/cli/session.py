@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nurture.app import App
     from nurture.clock import Clock
     from nurture.settings import Settings
+    from nurture.storage.database import Database
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +54,18 @@ class Session:
         from nurture.app import App
 
         return App(self.settings, self.clock, Path())
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, once it is certain that it has the schema this nurture needs. Raises StorageError."""
+        from nurture.errors import StorageError
+        from nurture.storage.schema import require_current
+
+        database = self.app.database
+        if database.dialect == "sqlite" and not database.path.exists():
+            raise StorageError(f"There is no database {database.name} yet. Run nurture db upgrade; it makes one.")
+        require_current(database)
+        return database
 
     def close(self) -> None:
         """Let go of the database, if this call has opened it."""

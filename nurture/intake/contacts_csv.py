@@ -74,6 +74,11 @@ class ContactFile:
     columns: tuple[Column, ...]
     status: Consent | SuppressionReason | None = None
 
+    @property
+    def tells_consent(self) -> bool:
+        """Whether a column says who agreed."""
+        return any(column.target is Target.CONSENT for column in self.columns)
+
 
 def look_at(path: Path) -> ContactFile:
     """Find out what a file is, from its name, its header and its first rows. Raises UnreadableFile."""
@@ -206,7 +211,8 @@ def _status(source: ContactFile, value: str | None) -> tuple[Consent | None, Sup
     if value is None:
         if isinstance(source.status, SuppressionReason):
             return None, source.status
-        return source.status, None
+        # A blank in a column of consents is no yes.
+        return (Consent.NONE if source.tells_consent else source.status), None
     word = value.casefold()
     if word in _SUPPRESSED:
         return None, _SUPPRESSED[word]

@@ -131,6 +131,11 @@ def test_every_refused_row_names_the_line_it_begins_in(tmp_path: Path) -> None:
     assert [person.email for person in people(path)] == ["ana@example.com", "ok@example.com"]
 
 
+def test_a_blank_in_a_column_of_consents_is_no_yes(tmp_path: Path) -> None:
+    ana, ben = people(written(tmp_path, "email,consent\nana@example.com,\nben@example.com,yes\n"))
+    assert (ana.consent, ben.consent) == (Consent.NONE, Consent.GRANTED)
+
+
 def test_a_consent_nobody_understands_is_refused_not_guessed(tmp_path: Path) -> None:
     path = written(tmp_path, "email,consent\nana@example.com,perhaps\n")
     (row,) = refused(path)

@@ -1,0 +1,195 @@
+"""`nurture plan` and `nurture apply`: what the files would change, for whom; and making it so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nurture.cli.campaigns import by
+from nurture.cli.lazy import Command
+from nurture.cli.output import (
+    Refused,
+    answer,
+    bad,
+    careful,
+    confirm,
+    envelope,
+    faint,
+    good,
+    plural,
+    say,
+    show,
+    strong,
+)
+from nurture.cli.session import Session, json_option, pass_session, yes_option
+
+if TYPE_CHECKING:
+    from nurture.engine.apply import Planned
+    from nurture.language.edits import Change
+    from nurture.language.problems import Problem
+
+
+@click.command(cls=Command)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 if there is something to apply.")
+@json_option
+@pass_session
+def plan(session: Session, detailed_exitcode: bool) -> None:
+    """Show what applying these files would change, and for whom.
+
+    Nothing is changed. Exits with 1 if the files have errors.
+    """
+    planned = _planned(session)
+    pending = _differs(session, planned)
+    answer(_plain(planned, pending), lambda: show(_told(planned, pending)))
+    if detailed_exitcode and pending:
+        click.get_current_context().exit(10)
+
+
+@click.command(cls=Command)
+@click.option("--in-flight", type=click.Choice(["keep", "reschedule", "exit"]), default="keep", show_default=True,
+              help="Those inside: keep their times, get new ones, or leave what is archived.")  # fmt: skip
+@click.option("--confirm", "confirmed", multiple=True, metavar="NAME", help="Confirm by name what the plan asks for.")
+@yes_option
+@pass_session
+def apply(session: Session, in_flight: str, confirmed: tuple[str, ...], yes: bool) -> None:
+    """Make the files of this folder what the daemons do.
+
+    They are stored in the database as a revision; every daemon takes it up within seconds. What the files say later
+    changes nothing until it is applied again.
+    """
+    from nurture.engine.apply import InFlight
+    from nurture.engine.apply import apply as apply_plan
+
+    planned = _planned(session)
+    if not _differs(session, planned):
+        show(f"Nothing has changed since revision {planned.against}; it stays in force.")
+        return
+    say(_told(planned, pending=True))
+    missing = [name for name in planned.to_confirm if name not in confirmed]
+    if missing:
+        names = " ".join(f"--confirm {name}" for name in missing)
+        raise Refused(f"This could mail people twice, or many at once. If that is meant, add: {names}")
+    confirm(f"Apply this as revision {planned.against + 1}?", yes)
+    number = apply_plan(
+        session.database, planned, session.clock.now(), by(), in_flight=InFlight(in_flight), confirmed=confirmed
+    )
+    show(good(f"Revision {number} is applied.") + f" {_alive(planned)}")
+
+
+def _planned(session: Session) -> Planned:
+    """The plan, or every error of the files and exit code 1."""
+    from nurture.engine.apply import plan as make_plan
+    from nurture.engine.check import as_problem
+    from nurture.language.problems import in_order
+
+    database = session.database
+    sources = session.app.files()
+    planned = make_plan(database, sources)
+    problems = in_order([*planned.compiled.problems, *(as_problem(found, sources) for found in planned.templates)])
+    if not planned.is_sound:
+        _refuse(session, problems, len(sources))
+    elif problems:
+        say(careful(f"{plural(len(problems), 'warning')}; nurture validate shows them."))
+    return planned
+
+
+def _refuse(session: Session, problems: Sequence[Problem], files: int) -> None:
+    from nurture.language import printing
+
+    errors = [problem for problem in problems if problem.is_error]
+    if session.json:
+        show(envelope(None, [printing.as_dict(problem) for problem in problems], ok=False))
+    for problem in errors:
+        click.echo(printing.problem_text(problem), err=True)
+    click.echo(bad(printing.summary(problems, files=files)) + " Nothing was applied.", err=True)
+    click.get_current_context().exit(1)
+
+
+def _differs(session: Session, planned: Planned) -> bool:
+    from nurture.storage.revisions import sources_of
+
+    if planned.against == 0:
+        return True
+    with session.database.read() as tx:
+        return sources_of(tx, planned.against) != dict(planned.sources)
+
+
+def _plain(planned: Planned, pending: bool) -> dict[str, Any]:
+    return {
+        "pending": pending,
+        "against": planned.against,
+        "changes": [
+            {
+                "kind": change.kind,
+                "campaign": change.campaign,
+                "step": change.step,
+                "text": change.text,
+                "before": change.before,
+                "after": change.after,
+                "moved_to": change.moved_to,
+                "confirm": change.confirm,
+                "inside": _people(planned, change),
+            }
+            for change in planned.changes
+        ],
+        "to_confirm": planned.to_confirm,
+    }
+
+
+def _people(planned: Planned, change: Change) -> int:
+    """How many people a change concerns: those at the step, or all inside the campaign."""
+    standing = planned.standing.get(change.campaign or "", {})
+    if change.step is not None:
+        return standing.get(change.before if change.kind == "step_renamed" else change.step, 0)
+    return sum(standing.values())
+
+
+def _told(planned: Planned, pending: bool) -> str:
+    if not pending:
+        return f"Nothing has changed since revision {planned.against}."
+    lines: list[str] = []
+    by_campaign: dict[str | None, list[Change]] = {}
+    for change in planned.changes:
+        by_campaign.setdefault(change.campaign, []).append(change)
+    added = [name for name, found in by_campaign.items() if found[0].kind == "campaign_added"]
+    removed = [name for name, found in by_campaign.items() if found[0].kind == "campaign_removed"]
+    for name, found in by_campaign.items():
+        if name in added:
+            lines.append(good("+ ") + found[0].text)
+        elif name in removed:
+            lines.append(bad("- ") + found[0].text)
+        else:
+            lines.append(careful("~ ") + strong(name or "all campaigns"))
+            lines += [f"    {change.text}" for change in found]
+        lines += [f"        {told}" for change in found for told in _concerned(planned, change)]
+    changed = sum(name is not None for name in by_campaign) - len(added) - len(removed)
+    if not planned.changes:
+        lines.append("Only templates or texts have changed: mails planned from now on are made of the new ones.")
+    counts = f"{changed} changed, {len(added)} added, {len(removed)} removed"
+    lines.append(f"Plan: {counts}, against revision {planned.against}. No mail is sent by applying.")
+    return "\n".join(lines)
+
+
+def _concerned(planned: Planned, change: Change) -> list[str]:
+    told = []
+    people = _people(planned, change)
+    if people and change.kind == "wait":
+        told.append(
+            f"{plural(people, 'person waits', 'people wait')} here and keep their time; or: --in-flight reschedule"
+        )
+    elif people and change.step is not None:
+        told.append(f"{plural(people, 'person is', 'people are')} here now")
+    elif people and change.kind in {"campaign_removed", "status", "stop", "goal"}:
+        told.append(f"{plural(people, 'person is', 'people are')} inside")
+    if change.confirm is not None:
+        told.append(careful(f"confirm with --confirm {change.confirm}"))
+    return told
+
+
+def _alive(planned: Planned) -> str:
+    assert planned.compiled.programme is not None
+    campaigns = planned.compiled.programme.campaigns.values()
+    live = sum(campaign.status.value == "live" for campaign in campaigns)
+    return f"{live} of {plural(len(campaigns), 'campaign')} live. " + faint("The daemon: nurture run")

@@ -1,0 +1,86 @@
+"""`nurture run`: the daemon, or everything that is due now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nurture.cli.lazy import Command
+from nurture.cli.output import bad, careful, faint, plural, say, show, strong
+from nurture.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from nurture.app import App
+
+
+@click.command(cls=Command)
+@click.option("--once", is_flag=True, help="Do everything that is due now, and end.")
+@click.option("--role", "roles", multiple=True, type=click.Choice(["advance", "dispatch"]),
+              help="Only decide (advance) or only send (dispatch); both if not given.")  # fmt: skip
+@click.option("--confirm", "go_on", is_flag=True, help="Go on after a hold: a restored backup, a clock that jumped.")
+@click.option("--drain", type=click.FloatRange(0, 600), default=30.0, show_default=True, metavar="SECONDS",
+              help="How long to let mails on the wire end when stopping.")  # fmt: skip
+@pass_session
+def run(session: Session, once: bool, roles: tuple[str, ...], go_on: bool, drain: float) -> None:
+    """Run the daemon: decide, send, follow up.
+
+    It works from the applied revision and runs until SIGTERM or Ctrl-C; then it lets what is on the wire end. A second
+    signal stops at once. Several daemons may share one PostgreSQL database.
+    """
+    import asyncio
+
+    from nurture.daemon.service import Service
+    from nurture.engine.pump import EVERY_ROLE, Role
+
+    app = session.app
+    _ = session.database
+    app.require_ready()
+    chosen = frozenset(Role(role) for role in roles) or EVERY_ROLE
+    service = Service(app, roles=chosen, confirm=go_on, grace=drain)
+    if not once:
+        _introduce(app)
+        asyncio.run(service.run())
+        return
+    before = _mails(app)
+    pumped = asyncio.run(service.once())
+    sent = _mails(app) - before
+    where = "in the inbox: nurture inbox list" if app.settings.delivery == "inbox" else "sent"
+    show(f"{plural(pumped.turns, 'turn')}, {plural(sent, 'mail')} {where if sent else 'sent'}.")
+    for contact, error in pumped.failures:
+        say(bad(f"the turn of contact {contact} failed: {error}"))
+    if pumped.failures:
+        click.get_current_context().exit(1)
+
+
+def _mails(app: App) -> int:
+    from datetime import UTC, datetime
+
+    from nurture.domain.delivery import DeliveryState
+    from nurture.storage.reports import outcomes
+
+    with app.database.read() as tx:
+        return outcomes(tx, datetime(1970, 1, 1, tzinfo=UTC)).get(DeliveryState.SENT, 0)
+
+
+def _introduce(app: App) -> None:
+    summary = app.summary()
+    programme = app.applied().programme
+    caps = ", ".join(str(cap) for cap in programme.caps) or "none"
+    lines = {
+        "database": summary["database"],
+        "mail goes to": summary["delivery"],
+        "revision": f"{summary['revision']}, {plural(summary['campaigns'], 'campaign')}",
+        "caps": caps,
+        "quiet hours": _quiet(programme.quiet_hours),
+    }
+    say(strong("nurture is running.") + faint(" Stop it with Ctrl-C."))
+    for name, value in lines.items():
+        say(f"  {faint(name.ljust(14))}{value}")
+    if app.settings.allow_list:
+        say(careful(f"  only {', '.join(app.settings.allow_list)} are mailed (NURTURE_ALLOW_LIST)"))
+
+
+def _quiet(hours: object) -> str:
+    start, end = getattr(hours, "start", None), getattr(hours, "end", None)
+    return f"{start:%H:%M} to {end:%H:%M}, in each person's zone" if start is not None and end is not None else "none"
