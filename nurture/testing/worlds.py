@@ -17,8 +17,7 @@ from nurture.engine.resident import Resident
 from nurture.engine.simulate import Post, World, sent_at_once
 from nurture.language.compile import compile_project
 
-PROJECT = """\
-version: 1
+LIFECYCLE = """\
 lifecycle:
   stages: [awareness, consideration, purchase, retention, advocacy, lapsed]
   first: awareness
@@ -30,6 +29,9 @@ lifecycle:
     - {to: advocacy, from: retention, if: "orders(last='365 days') >= 5"}
     - {to: consideration, from: [retention, advocacy], on: Quote Requested}
     - {to: lapsed, from: [purchase, retention, advocacy], if: "days_since(last('Order Completed')) > 180"}
+"""
+PROJECT = """\
+version: 1
 senders:
   shop: {name: Northwind Garden, email: hello@northwind.example}
 postal_address: Mannerheimintie 1, 00100 Helsinki, Finland
@@ -47,6 +49,7 @@ TEMPLATE = "---\nsubject: Hello\npreheader: A few words about the garden, once i
 def programme(
     *campaigns: str,
     project: str = "",
+    lifecycle: str = LIFECYCLE,
     segments: Mapping[str, str] | None = None,
     previous: Programme | None = None,
     since: datetime | None = None,
@@ -56,7 +59,7 @@ def programme(
     `project` is appended to a small `_project.yaml` without caps, quiet hours or zone. Raises AssertionError with all
     problems when there are errors.
     """
-    sources = {"campaigns/_project.yaml": PROJECT + project}
+    sources = {"campaigns/_project.yaml": PROJECT + lifecycle + project}
     if segments:
         lines = "".join(f"  {name}: {_quoted(text)}\n" for name, text in segments.items())
         sources["campaigns/_segments.yaml"] = f"version: 1\nsegments:\n{lines}"
