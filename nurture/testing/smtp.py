@@ -118,7 +118,7 @@ EXTENSIONS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"
 
 
 class ScriptedServer:
-    """Shows what happened as `messages`, `copies`, `commands`, `connections`, `violations` (of the client)."""
+    """Shows what happened: `messages`, `copies`, `commands`, `connections`, `bodies` ended, `violations` (ours)."""
 
     def __init__(
         self,
@@ -144,6 +144,7 @@ class ScriptedServer:
         self.violations: list[str] = []
         self.connections = 0
         self.most_at_once = 0
+        self.bodies = 0
         self._counts: Counter[str] = Counter()
         self._live: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -341,6 +342,7 @@ class _Dialogue:
         while (one := await self.reader.readuntil(b"\r\n")) != b".\r\n":
             lines.append(one.removeprefix(b"."))
         data = b"".join(lines)
+        self.server.bodies += 1
         if b"\n" in data.replace(b"\r\n", b"") or b"\r" in data.replace(b"\r\n", b""):
             self.server.violations.append("a bare CR or LF in the body")
         envelope = self.envelope or _Envelope()

@@ -196,6 +196,22 @@ def test_a_kept_connection_that_died_meanwhile_costs_no_try():
     assert len(server.copies) == 3
 
 
+@BOTH
+@pytest.mark.parametrize("last", [drop(), say("421 4.3.2 closing").then_close()], ids=["silence", "421"])
+def test_a_kept_connection_that_dies_at_the_dot_is_never_a_reason_to_begin_again(last, extensions):
+    with ScriptedServer({"DOT": [usual(), last]}, extensions=extensions) as server:
+
+        async def go():
+            transport = SmtpTransport(relay_of(server, connections=1), noon)
+            attempts = [await transport.send(a_mail(n), Gatekeeper()) for n in range(2)]
+            await transport.close()
+            return attempts
+
+        first, second = asyncio.run(go())
+    assert (first.phase, second.phase) == (Phase.DONE, Phase.DOT)
+    assert len(server.copies) == 2
+
+
 def test_a_fresh_connection_that_dies_is_reported():
     with ScriptedServer({"MAIL": drop()}) as server:
         (attempt,) = send_over(relay_of(server), [a_mail()])

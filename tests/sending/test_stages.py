@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from nurture.domain.delivery import DeliveryState as S
@@ -156,6 +158,35 @@ def test_a_refusal_in_the_middle_of_the_body_is_heard(attempt):
     assert (result.phase, result.code) == (P.BODY, 552)
     assert classify(result).state is S.REJECTED
     assert server.copies == []
+
+
+def test_a_server_that_forgets_its_own_refusal_is_sent_no_empty_mail(attempt):
+    """MAIL refused, yet RCPT and DATA accepted: ending the body would hand over a mail of nothing."""
+    script = {"MAIL": say("451 4.3.0 later"), "RCPT": say("250 ok"), "DATA": say("354 go on")}
+    with ScriptedServer(script) as server:
+        result = attempt(server)
+    assert (result.phase, result.code, server.bodies) == (P.MAIL, 451, 0)
+
+
+@pytest.mark.parametrize(
+    ("act", "code", "fault"),
+    [
+        (Act(reply=b"421 4.4.2 too slow\r\n", delay=0.05, close=True), 421, None),
+        (Act(silent=True, delay=0.05, close=True), None, F.CLOSED),
+        (Act(reply=b"250 queued\r\n", delay=0.05), None, F.GARBAGE),
+    ],
+    ids=["421", "hang-up", "250"],
+)
+def test_nothing_is_sent_once_the_server_broke_off_while_the_gate_was_asked(act, code, fault, attempt):
+    async def slow_gate() -> bool:
+        await asyncio.sleep(0.3)
+        return True
+
+    with ScriptedServer({"BODY": act}) as server:
+        result = attempt(server, gate=slow_gate)
+    assert (result.phase, result.code, result.fault) == (P.GATE, code, fault)
+    assert classify(result).state is S.DEFERRED
+    assert server.bodies == 0
 
 
 def test_the_table_has_at_least_sixty_rows():
