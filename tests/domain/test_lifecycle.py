@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from nurture.domain.ledger import FactKind
-from nurture.testing.worlds import Life, programme
+from nurture.testing.worlds import Life, contact, programme
 
 NOTHING = programme("start: {manual: true}\nsteps:\n  - {id: one, send: a/one}\n")
 
@@ -101,9 +101,7 @@ def test_a_late_event_never_turns_the_history_back() -> None:
 
 def test_somebody_known_by_an_old_event_has_been_here_since_then() -> None:
     life = Life(NOTHING)
-    life.world.people.clear()
-    person = life.world.add(life.person.contact.__class__(id=1, email="a@people.example", created_at=life.start))
-    life.person = person
+    life.person = life.world.add(contact(created=life.start))
     life.event("Order Completed", "-20 days", total=9)
     assert when(life) == ["2026-02-10 09:00 awareness", "2026-02-10 09:00 purchase", "2026-02-24 09:00 retention"]
 
