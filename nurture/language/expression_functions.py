@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from nurture.domain.expression.tree import (
@@ -34,8 +33,6 @@ from nurture.language.expression_types import checked_days_since, checked_known,
 
 if TYPE_CHECKING:
     from nurture.language.expression_tree import Builder
-
-_CENTURY = timedelta(days=36_525)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +66,11 @@ class Arguments:
             raise ExpressionError(str(error), column, "for instance: last='30 days'") from None
         if duration.business_days:
             raise ExpressionError("last= looks back over plain days", column, "write days, weeks or months")
-        length = duration.approximate
-        if not timedelta() < length <= _CENTURY:
-            raise ExpressionError("last= looks back further than 100 years, or not at all", column, "leave it out")
-        return Window(length, " ".join(value.value.split()))
+        if not duration.approximate:
+            raise ExpressionError(
+                f"last={value.value!r} looks back no time at all", column, "for instance: last='30 days'"
+            )
+        return Window(duration.approximate, " ".join(value.value.split()))
 
     def where(self) -> Node | None:
         """A condition on each event, written bare or in quotes."""

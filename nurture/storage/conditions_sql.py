@@ -126,6 +126,8 @@ def _prefilter(writer: _Writer, node: Node) -> tuple[Column, bool]:
     try:
         return writer.truth(node), True
     except NotPushable:
+        if isinstance(node, InSegment):
+            return _prefilter(writer.entering(node.name), writer.segments[node.name].tree)[0], False
         if not isinstance(node, Every | Either):
             return true(), False
         filters = [_prefilter(writer, part)[0] for part in node.parts]
@@ -210,8 +212,11 @@ class _Writer:
         segment = self.segments.get(node.name)
         if segment is None or node.name in self.inside:
             return UNKNOWN_TRUTH
-        inside = (*self.inside, node.name)
-        return _Writer(self.dialect, self.now, self.segments, None, None, inside).truth(segment.tree)
+        return self.entering(node.name).truth(segment.tree)
+
+    def entering(self, segment: str) -> _Writer:
+        """A segment speaks of the contact only; see `expression.evaluate.entering`."""
+        return _Writer(self.dialect, self.now, self.segments, None, None, (*self.inside, segment))
 
     def known(self, node: Known) -> Column:
         operand = node.operand

@@ -138,9 +138,11 @@ def _sqlite_value(document: Column, path: str) -> Value:
 
 
 def _postgres_value(document: Column, parts: tuple[Part, ...]) -> Value:
-    found = type_coerce(document, JSONB)
+    found: Column = type_coerce(document, JSONB)
     for part in parts:
-        found = found.op("->", return_type=JSONB())(literal(part, Text if isinstance(part, str) else Integer))
+        inner = found.op("->", return_type=JSONB())(literal(part, Text if isinstance(part, str) else Integer))
+        # to `-> 0` PostgreSQL takes a scalar for a list of one
+        found = inner if isinstance(part, str) else case((func.jsonb_typeof(found) == "array", inner))
     kind = func.jsonb_typeof(found, type_=Text)
 
     def among(wanted: str, item: Column) -> Column:
