@@ -12,8 +12,9 @@ from nurture.domain.programme import Campaign, MailKind, Programme
 from nurture.language.campaign_file import CampaignFile
 from nurture.language.campaigns import compile_campaign, send_ids
 from nurture.language.checks import check_campaign
-from nurture.language.contract import TemplateHead, check_contract, read_head
-from nurture.language.names import Known, Path, Scope, near_misses
+from nurture.language.contract import COLUMNS, TemplateHead, attributes_set, check_contract, read_head
+from nurture.language.edits import carried_over
+from nurture.language.names import STANDARD_EVENTS, Known, Path, Scope, near_misses
 from nurture.language.people import Person, compile_person
 from nurture.language.people_file import PersonFile, StoryFile
 from nurture.language.problems import Problem, in_order
@@ -85,14 +86,16 @@ class _Project:
         people = self._people(known)
         stories = self._stories(known, people)
         self._report_misplaced()
+        brand = self._brand()
         self._check_templates(campaigns, people, conditions)
         if project is not None and project_file.is_whole:
             self._check_law(project, project_file, campaigns)
-        self._near_misses()
+        self._near_misses(people, campaigns)
         problems = in_order(problem for file in self.files for problem in file.problems)
         programme = None
         if project is not None and policy is not None and not any(problem.is_error for problem in problems):
-            programme = self._programme(project, policy, conditions, campaigns, previous)
+            programme = self._programme(project, policy, conditions, campaigns, brand)
+            programme = carried_over(previous, programme) if previous is not None else programme
         return Compiled(programme, people, stories, problems)
 
     # --- reading -----------------------------------------------------------------------------------------------------
@@ -232,16 +235,24 @@ class _Project:
             path: Path = ("postal_address",) if "postal_address" in file.data else ()
             file.report("N701", path, "marketing mail must show a postal address", hint)
 
-    def _near_misses(self) -> None:
-        uses: dict[str, list[tuple[Scope, Path]]] = defaultdict(list)
-        elsewhere: set[str] = set()
+    def _near_misses(self, people: Mapping[str, Person], campaigns: Mapping[str, Campaign]) -> None:
+        beside = (f"{CAMPAIGNS}tests/", f"{CAMPAIGNS}people/")
+        events: dict[str, list[tuple[Scope, Path]]] = defaultdict(list)
+        attributes: dict[str, list[tuple[Scope, Path]]] = defaultdict(list)
+        twice = set(STANDARD_EVENTS)
         for scope in self.scopes:
-            beside = scope.file.name.startswith((f"{CAMPAIGNS}tests/", f"{CAMPAIGNS}people/"))
             for name, path in scope.events:
-                uses[name].append((scope, path))
-                if beside and len(uses[name]) > 1:
-                    elsewhere.add(name)
-        near_misses(uses, elsewhere)
+                events[name].append((scope, path))
+                if scope.file.name.startswith(beside) and len(events[name]) > 1:
+                    twice.add(name)
+            for name, path in scope.attributes:
+                attributes[name].append((scope, path))
+        near_misses(events, twice, "N211", "event")
+        given = {name for person in people.values() for name in person.attributes}
+        needed = {need.parts[0] for head in self.heads.values() for need in head.needs if need.root == "contact"}
+        near_misses(
+            attributes, given | needed | attributes_set(campaigns.values()) | COLUMNS, "N215", "contact attribute"
+        )
 
     def _programme(
         self,
@@ -249,9 +260,9 @@ class _Project:
         policy: Policy,
         segments: Mapping[str, Condition],
         campaigns: Mapping[str, Campaign],
-        previous: Programme | None,
+        brand: Mapping[str, Any],
     ) -> Programme:
-        programme = Programme(
+        return Programme(
             lifecycle=policy.lifecycle,
             campaigns=campaigns,
             segments=segments,
@@ -271,19 +282,19 @@ class _Project:
             consent_withdrawn_by=frozenset(project.consent.withdrawn_by or ()) if project.consent else frozenset(),
             teams=dict(project.teams),
             webhooks=dict(project.webhooks),
-            brand={**project.brand, **self._brand()},
+            brand={**project.brand, **brand},
         )
-        if previous is None:
-            return programme
-        from nurture.language.edits import carried_over
-
-        return carried_over(previous, programme)
 
     def _brand(self) -> dict[str, Any]:
         if BRAND_FILE not in self.sources:
             return {}
-        data = read_text(BRAND_FILE, self.sources[BRAND_FILE]).data
-        return data if isinstance(data, dict) else {}
+        file = read_text(BRAND_FILE, self.sources[BRAND_FILE])
+        self.files.append(file)
+        if isinstance(file.data, dict):
+            return file.data
+        if not file.problems:
+            file.report("N110", (), "the file must be a mapping of keys", "write lines like colour: green")
+        return {}
 
 
 def _offer_names(data: Any) -> frozenset[str]:

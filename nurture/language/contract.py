@@ -141,7 +141,11 @@ def _prove(
             message = f"{need.text} is needed, but the step {who} gives no offer"
             head.file.report("N403", place, message, "write offer: in the step")
     elif need.root == "contact":
-        if first in ALWAYS_THERE or (first in needs.contact and len(need.parts) == 1) or first in _set_before(campaign):
+        if (
+            first in ALWAYS_THERE
+            or (first in needs.contact and len(need.parts) == 1)
+            or first in attributes_set([campaign])
+        ):
             return
         for person in people.values():
             if not _has(_contact_data(person), need.parts):
@@ -176,13 +180,15 @@ def _prove_start(
             return
 
 
-def _set_before(campaign: Campaign) -> set[str]:
-    return {
+def attributes_set(campaigns: Iterable[Campaign]) -> frozenset[str]:
+    """The contact attributes that campaigns set themselves."""
+    return frozenset(
         name.split(".")[0]
+        for campaign in campaigns
         for node in campaign.nodes.values()
         if isinstance(node, SetAttributes)
         for name, _ in node.values
-    }
+    )
 
 
 def _contact_data(person: Person) -> dict[str, Any]:

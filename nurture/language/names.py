@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from nurture.domain.conditions import Condition, Expression
+from nurture.domain.conditions import Condition, Expression, Needs
 from nurture.errors import ExpressionError
 from nurture.language.expressions import Names, parse_condition, parse_expression
-from nurture.language.problems import Severity, suggestion, sure_of
+from nurture.language.problems import is_one_slip, suggestion, sure_of
 from nurture.language.source import SourceFile
 from nurture.language.words import StageChangeRule
 
@@ -71,6 +71,7 @@ class Scope:
     campaign: str | None = None
     offers: frozenset[str] = frozenset()
     events: list[tuple[str, Path]] = field(default_factory=list)
+    attributes: list[tuple[str, Path]] = field(default_factory=list)
     _names: dict[frozenset[str], Names] = field(default_factory=dict)
 
     def _allowed(self, roots: frozenset[str]) -> Names:
@@ -89,7 +90,7 @@ class Scope:
         except ExpressionError as error:
             self._report_expression(error, path)
             return None
-        self.events += [(event, path) for event in condition.needs.events]
+        self._note(condition.needs, path)
         return condition
 
     def expression(self, text: str | None, path: Path, roots: frozenset[str]) -> Expression | None:
@@ -100,7 +101,7 @@ class Scope:
         except ExpressionError as error:
             self._report_expression(error, path)
             return None
-        self.events += [(event, path) for event in expression.needs.events]
+        self._note(expression.needs, path)
         return expression
 
     def value(self, raw: Any, path: Path, roots: frozenset[str]) -> Expression | None:
@@ -113,6 +114,10 @@ class Scope:
             self.file.report("N105", path, "a value here is text, a number, true, false or a list, not a mapping")
             return None
         return self.expression(repr(raw), path, roots)
+
+    def _note(self, needs: Needs, path: Path) -> None:
+        self.events += [(event, path) for event in needs.events]
+        self.attributes += [(name, path) for name in needs.contact]
 
     def _report_expression(self, error: ExpressionError, path: Path) -> None:
         self.file.report("N301", path, str(error), error.hint, offset=error.column)
@@ -156,29 +161,23 @@ class Scope:
         return name
 
 
-def near_misses(uses: Mapping[str, Sequence[tuple[Scope, Path]]], said_elsewhere: Iterable[str]) -> None:
-    """Warn about an event that is named once and is nearly another's name: a typo waits for ever for its event."""
-    known = set(uses) | set(said_elsewhere)
+Uses = Mapping[str, Sequence[tuple[Scope, Path]]]
+
+
+def near_misses(uses: Uses, elsewhere: Iterable[str], code: str, word: str) -> None:
+    """Warn about a name used once that is nearly another: what waits for a misspelt event waits for ever."""
+    known = {name for name, places in uses.items() if len(places) > 1} | set(elsewhere)
     for name, places in uses.items():
-        if len(places) > 1 or name in said_elsewhere or name in STANDARD_EVENTS:
-            continue
-        others = {other for other in known if other != name and (other in said_elsewhere or len(uses[other]) > 1)}
-        nearest = _nearest_event(name, others | STANDARD_EVENTS)
-        if nearest:
+        if name not in known and (nearest := _nearest(name, known)):
             scope, path = places[0]
-            scope.file.report(
-                "N211",
-                path,
-                f'the event "{name}" is named only here',
-                f"did you mean {nearest}?",
-                severity=Severity.WARNING,
-            )
+            scope.file.warn(code, path, f'the {word} "{name}" is named only here', f"did you mean {nearest}?")
 
 
-def _nearest_event(name: str, others: Iterable[str]) -> str | None:
+def _nearest(name: str, others: Iterable[str]) -> str | None:
     folded = {re.sub(r"[\W_]+", "", other).casefold(): other for other in sorted(others)}
     plain = re.sub(r"[\W_]+", "", name).casefold()
-    for close in get_close_matches(plain, folded, n=3, cutoff=0.9):
+    slips = [other for other in folded if len(plain) > 5 and is_one_slip(plain, other)]
+    for close in slips + get_close_matches(plain, folded, n=3, cutoff=0.9):
         if not _are_opposites(name, folded[close]):
             return folded[close]
     return None

@@ -54,6 +54,7 @@ CODES = {
     "N212": "unknown campaign or person",
     "N213": "segments that refer to each other in a circle",
     "N214": "a step that nobody can reach",
+    "N215": "a contact attribute named only here, nearly like another",
     "N301": "an expression cannot be understood",
     "N302": "text that looks like an expression but is not one",
     "N401": "the front matter of a template cannot be read",
@@ -132,11 +133,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 def sure_of(word: str, known: Iterable[str]) -> str | None:
     """The known name that differs by one slip of the finger, if there is only one: enough to repair it unasked."""
-    near = [name for name in set(known) if name != word and _is_one_slip(word, name)]
+    near = [name for name in set(known) if name != word and is_one_slip(word, name)]
     return near[0] if len(near) == 1 else None
 
 
-def _is_one_slip(one: str, other: str) -> bool:
+def is_one_slip(one: str, other: str) -> bool:
     """Whether a letter was left out, added, swapped with its neighbour or exchanged for another."""
     short, long = sorted((one, other), key=len)
     if len(long) - len(short) > 1 or len(short) < 3:

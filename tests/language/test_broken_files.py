@@ -36,6 +36,8 @@ ERRORS = [
     (C, "title: Remind people of the cart they left", "title: {{ contact.name }}", "N101"),
     (C, "    send: cart/reminder", "    send: cart/reminder\n    subject: {{ contact.first_name }}, still here?", "N101", "subject:"),
     (R, "subject: Still yours", "subject: {{ contact.first_name }}, still yours", "N101"),
+    ("email_templates/brand.yaml", None, "colour: {{ green }}\n", "N101"),
+    ("email_templates/brand.yaml", None, "- green\n", "N110"),
     # N1: versions and emptiness
     (C, "version: 1\n", "", "N102", "campaign: abandoned-cart"),
     (C, "version: 1\n", "version: 2\n", "N102"),
@@ -301,6 +303,7 @@ ERRORS = [
 WARNINGS = [
     (C, 'until: "10:00"', "until: 10:00", "N107"),
     (C, "[Product Added, Checkout Started]", "[Product Added, Checkout Stared]", "N211"),
+    (C, "        if: contact.lifetime_value >= 800", "        if: contact.frist_name == 'Ana'", "N215"),
     (C, "      - set: {contact.looked_again: true}", "      - set: {contact.points: 1 + contact.points}", "N302"),
     (A, "  abandoned-cart: {checkout_id: c1, value: 80, items: [{name: Spade}, {name: Rake}]}\n", "", "N406", "needs: [contact.first_name"),
     (P, "mia: {name: Mia, email: mia@northwind.example}", "mia: {name: Mia, email: noreply@northwind.example}", "N502"),
