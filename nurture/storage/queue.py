@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.sql.dml import Insert
 
 from nurture.storage.database import Transaction
-from nurture.storage.tables import ACTIVE, UNPROCESSED, due, enrolments, events
+from nurture.storage.tables import ACTIVE, READY, UNPROCESSED, deliveries, due, enrolments, events
 from nurture.storage.types import BigId, UTCDateTime, among, sql
 
 # One lock on the queue row and one on the contact, neither ever waited for: claims cannot collide or deadlock. The
@@ -75,3 +75,10 @@ def wake_unprocessed(tx: Transaction, contact_ids: Sequence[int], now: datetime)
         {"ids": contact_ids},
     ).scalars()
     wake(tx, left, now)
+
+
+def next_instant(tx: Transaction) -> datetime | None:
+    """When the next contact or mail is due; None when nothing waits for time."""
+    ready = select(func.min(deliveries.c.not_before)).where(sql(READY))
+    found = [tx.execute(select(func.min(due.c.at))).scalar(), tx.execute(ready).scalar()]
+    return min((at for at in found if at is not None), default=None)

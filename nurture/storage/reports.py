@@ -163,6 +163,12 @@ def stages_of(tx: Transaction, contact_id: int) -> list[dict[str, Any]]:
     return [dict(row) for row in tx.execute(query).mappings()]
 
 
+def stage_counts(tx: Transaction) -> dict[str, int]:
+    """Stage -> how many people stand in it; those who never had a turn are left out."""
+    query = select(contacts.c.stage, func.count()).where(contacts.c.stage.is_not(None)).group_by(contacts.c.stage)
+    return dict(tx.execute(query).tuples().all())
+
+
 def standing(tx: Transaction, campaign: str) -> dict[str | None, int]:
     """Node -> how many people stand there now."""
     query = select(_n.node, func.count()).where(sql(ACTIVE), _n.campaign == campaign).group_by(_n.node)
