@@ -36,12 +36,12 @@ def quoted_printable(text: str) -> str:
     return "\r\n".join([line if len(line) <= _WIDTH else _folded(line) for line in encoded.split("\n")])
 
 
-def _folded(line: str) -> str:
+def _folded(line: str, width: int = _WIDTH) -> str:
     """A long line with soft line breaks: never inside an escape; what may not begin a line is escaped."""
     out: list[str] = []
     at, lead = 0, ""
-    while len(line) - at + len(lead) > _WIDTH:
-        cut = at + _WIDTH - 1 - len(lead)
+    while len(line) - at + len(lead) > width:
+        cut = at + width - 1 - len(lead)
         if line[cut - 1] == "=":
             cut -= 1
         elif line[cut - 2] == "=":
@@ -59,7 +59,12 @@ def piece(text: str) -> str:
     if not text:
         return ""
     encoded = quoted_printable(text)
-    return encoded if encoded.endswith("\r\n") else encoded + "=\r\n"
+    if encoded.endswith("\r\n"):
+        return encoded
+    before, end, last = encoded.rpartition("\r\n")
+    if len(last) == _WIDTH:  # no room for the sign of the soft line break
+        encoded = before + end + _folded(last, _WIDTH - 1)
+    return encoded + "=\r\n"
 
 
 def decoded(encoded: str) -> str:

@@ -6,6 +6,8 @@ Templates are written by trusted people in a repository, one leaked key away fro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import jinja2
@@ -218,9 +220,9 @@ def checked_text(value: Any) -> str:
         raise BadValue("a value is empty (none); give it a `| default('...')`")
     if isinstance(value, (list, tuple, dict)):
         raise BadValue("a list cannot be printed; use {% for %} or `| join(', ')`")
-    if callable(value):
-        raise BadValue("a function cannot be printed; call it: asset('logo.png')")
     text = str(value)  # Missing raises here
+    if not isinstance(value, (str, int, float, Decimal, date)):
+        raise BadValue(f"a {type(value).__name__} cannot be printed")
     if len(text) > MAX_TEXT:
         raise BadValue("a value is longer than 100,000 characters")
     return text

@@ -23,9 +23,9 @@ from jinja2.utils import pass_context
 
 _STRFTIME = {
     "a": "EEE", "A": "EEEE", "b": "MMM", "B": "MMMM", "d": "dd", "e": "d", "-d": "d", "m": "MM", "-m": "M", "y": "yy",
-    "Y": "yyyy", "H": "HH", "-H": "H", "I": "hh", "-I": "h", "M": "mm", "S": "ss", "p": "a", "j": "DDD", "%": "'%'",
+    "Y": "yyyy", "H": "HH", "-H": "H", "I": "hh", "-I": "h", "M": "mm", "S": "ss", "p": "a", "j": "DDD",
 }  # fmt: skip
-_STRFTIME_SIGN = re.compile(r"%(-?[A-Za-z%])|([A-Za-z']+)|([^A-Za-z%']+)")
+_STRFTIME_SIGN = re.compile(r"%(-?[A-Za-z%])|([^%]+|%)")
 MAX_TEXT = 100_000
 _NAMED = frozenset({"short", "medium", "long", "full"})
 _TAG = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
@@ -107,12 +107,21 @@ def _dated(instant: datetime | date, pattern: str, zone: tzinfo, locale: Locale)
 def _from_strftime(pattern: str) -> str:
     """CLDR pattern (Unicode TR 35) of a strftime pattern."""
     out = []
-    for sign, letters, others in _STRFTIME_SIGN.findall(pattern):
-        if sign and sign not in _STRFTIME:
+    literal = ""
+    for sign, text in _STRFTIME_SIGN.findall(pattern):
+        if sign in {"", "%"}:
+            literal += text or sign
+            continue
+        if sign not in _STRFTIME:
             raise FilterError(f"`date` does not know %{sign} of {pattern!r}")
-        quoted = "'" + letters.replace("'", "''") + "'" if letters else ""
-        out.append(_STRFTIME[sign] if sign else quoted or others)
-    return "".join(out)
+        out += [_quoted(literal), _STRFTIME[sign]]
+        literal = ""
+    return "".join([*out, _quoted(literal)])
+
+
+def _quoted(literal: str) -> str:
+    """Text inside a CLDR pattern."""
+    return "'" + literal.replace("'", "''") + "'" if any(map(str.isalpha, literal)) or "'" in literal else literal
 
 
 def _number_of(value: Any, name: str) -> Decimal:
@@ -171,8 +180,11 @@ def _truncate(value: Any, length: int = 50, end: str = "…") -> str:
     text = _text(value, "truncate")
     if len(text) <= length:
         return text
-    cut = text[: max(length - len(end), 0)]
-    return (cut.rsplit(None, 1)[0] if " " in cut.strip() else cut).rstrip() + end
+    room = max(length - len(end), 0)
+    cut = text[:room]
+    if not text[room].isspace() and " " in cut.strip():
+        cut = cut if cut.endswith(" ") else cut.rsplit(None, 1)[0]
+    return cut.rstrip() + end
 
 
 def _items(value: Any, name: str) -> list[Any]:

@@ -61,7 +61,8 @@ class Flattener:
         outer = self._in_layout(layout, path, lex(layout.body, path, layout.body_line), depth + 1)
         if any(segment.word == "block" for segment in body):
             blocks, loose = _child_blocks(body)
-            blocks["content"] = loose + blocks.get("content", [])
+            if loose or "content" in blocks:
+                blocks["content"] = loose + blocks.get("content", [])
             return _filled(outer, blocks, body=None)
         return _filled(outer, {"content": body}, body=body)
 

@@ -72,9 +72,10 @@ def _constant(segment: Segment, constants: Mapping[str, Any]) -> str | None:
     """The text an expression gives for everybody, None if it depends on the person."""
     try:
         tree = _FOLDER.parse(segment.tag())
+        names = meta.find_undeclared_variables(tree)
     except jinja2.TemplateSyntaxError:
-        return None
-    if not meta.find_undeclared_variables(tree) <= constants.keys() | FUNCTIONS.keys():
+        return None  # the compiler will say it better
+    if not names <= constants.keys() | FUNCTIONS.keys():
         return None
     if any(node.name in NEEDS_CONTACT for node in tree.find_all(nodes.Filter)):
         return None

@@ -88,9 +88,10 @@ def display_words(display: str, first_width: int = WIDTH) -> list[str]:
     display = clean(display)
     if not display:
         return []
-    if is_plain_phrase(display) and "=?" not in display:
+    short = display.isascii() and "=?" not in display and len(display) < 60
+    if short and is_plain_phrase(display):
         return display.split(" ")
-    if display.isascii() and "=?" not in display and len(display) < 60:
+    if short:
         quoted = display.replace("\\", "\\\\").replace('"', '\\"')
         return [f'"{quoted}"']
     return encoded_words(display, first_width)

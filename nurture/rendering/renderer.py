@@ -255,7 +255,7 @@ def _locale(name: str | None, default: str) -> Locale:
 
 @lru_cache(maxsize=1024)
 def _zone(name: str | None, default: str) -> Any:
-    return zone_of(name, default)
+    return zone_of(name if isinstance(name, str) else None, default)
 
 
 def _plain(value: Any) -> Any:

@@ -74,7 +74,7 @@ class _Page:
 
     def text(self) -> str:
         self._flush()
-        return "".join(self.done).strip() + "\n"
+        return "".join(self.done).strip() + ("" if self.ended else "\n")
 
 
 def _wrapped(line: str, token: re.Pattern[str], indent: str) -> str:
