@@ -10,8 +10,7 @@ from collections.abc import Callable
 from datetime import date, time, timedelta
 from typing import Annotated, Any, LiteralString
 
-from annotated_types import MinLen
-from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
 from nurture.domain.programme import Again
@@ -224,7 +223,7 @@ ExpressionField = Annotated[
 ]
 
 
-TextList = Annotated[list[Annotated[str, MinLen(1)]], MinLen(1), OrOne()]
+TextList = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), OrOne()]
 
 
 HolidaysField = Annotated[

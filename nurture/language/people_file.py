@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import MinLen
 from pydantic import Field, model_validator
 
 from nurture.language.fields import (
@@ -101,7 +100,7 @@ class StoryFile(Strict):
 
     version: Version = 1
     """Always 1."""
-    test: Annotated[str, MinLen(1)]
+    test: Annotated[str, Field(min_length=1)]
     """What is shown, as a sentence."""
     campaign: str
     """The campaign."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from annotated_types import MinLen
 from pydantic import Field, model_validator
 
 from nurture.language.fields import (
@@ -65,7 +64,7 @@ class LifecycleRule(Strict):
 class SenderRule(Strict):
     """Who mail comes from."""
 
-    name: Annotated[str, MinLen(1)]
+    name: Annotated[str, Field(min_length=1)]
     """The name people see."""
     email: AddressField
     """The address."""
@@ -76,7 +75,7 @@ class SenderRule(Strict):
 class TopicRule(Strict):
     """Something people can unsubscribe from."""
 
-    title: Annotated[str, MinLen(1)]
+    title: Annotated[str, Field(min_length=1)]
     """Its name on the preferences page."""
     description: str | None = None
     """What it brings, in a sentence."""
@@ -115,7 +114,7 @@ class ProjectFile(Strict):
     """The language of people who have none."""
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
     """The currency of amounts, by its three letters."""
-    seed: Annotated[str, MinLen(1)] = "nurture"
+    seed: Annotated[str, Field(min_length=1)] = "nurture"
     """What splits and hold-outs are drawn with; a new seed deals anew."""
     senders: dict[NameField, SenderRule] = Field(min_length=1)
     """Who mail comes from; the first one is the default."""

@@ -24,6 +24,7 @@ Model = TypeVar("Model", bound=Strict)
 Path = tuple[str | int, ...]
 
 _BRACES = re.compile(r"""(?:^|[:\-\[,]\s)\s*(\{\{)""")
+_BLOCK = re.compile(r"[:-] +[|>][+-]?\d?[+-]?\s*$")
 _BARE_CLOCK = re.compile(r"\b(?:until|at): +(\d{1,2}:\d{2})(?=\s*(?:[,}#]|$))")
 _MAX_ROUNDS = 40
 
@@ -65,7 +66,12 @@ def _report_bare_braces(file: SourceFile, text: str) -> bool:
     if "{{" not in text:
         return False
     found = False
+    block: int | None = None  # inside a text of several lines, how far its key is indented
     for number, line in enumerate(text.split("\n"), 1):
+        indent = len(line) - len(line.lstrip())
+        if block is not None and (indent > block or not line.strip()):
+            continue
+        block = indent if _BLOCK.search(line) else None
         match = _BRACES.search(line)
         if match and not line.lstrip().startswith("#") and not _quoted(line, match.start(1)):
             fix = _quotes(line, match.start(1))

@@ -402,6 +402,13 @@ def test_a_doubtful_thing_is_named_and_let_through(
     assert problem.line == _line_of(project[problem.file], marker)
 
 
+def test_braces_in_a_text_of_several_lines_need_no_quotes(project: dict[str, str]) -> None:
+    long = "alert: {team: care, text: Call this person}"
+    text = "alert:\n              team: care\n              text: |\n                - {{ email }}\n                person: {{ x }}"
+    project[C] = project[C].replace(long, text)
+    assert compile_project(project).problems == ()
+
+
 def test_every_code_has_a_row_and_every_row_a_code() -> None:
     covered = {str(row[3]) for row in (*ERRORS, *WARNINGS)} | {"N109", "N112"}  # whole files: test_files.py
     assert covered == set(CODES)
