@@ -123,7 +123,7 @@ def _find_slot(case: Case, wish: Wish, due: datetime, deadline: datetime) -> boo
         allowed = allowed_from(case.programme, wish.campaign, send, at, case.contact.zone)
         if allowed > at and reason is None:
             reason = Reason.QUIET_HOURS
-        blocked = first_full(case.programme.caps, case.mails, send.category, allowed, enrolment.held_out)
+        blocked = first_full(case.programme.caps, case.mails, send.category, allowed, case.now, enrolment.held_out)
         at = allowed
         if blocked is None:
             break

@@ -18,7 +18,8 @@ from nurture.domain.programme import Cap
 class Full:
     """A cap with no room: by which mails, and when enough of them will have left the window.
 
-    Pending mails are reckoned as if they went now; when they really go later, the cap is asked again at `opens_at`.
+    Pending mails are reckoned as if they went now, also when looking ahead; when they really go later, the cap is asked
+    again at `opens_at`.
     """
 
     cap: Cap
@@ -27,22 +28,27 @@ class Full:
 
 
 def first_full(
-    caps: Sequence[Cap], mails: Sequence[CountedMail], category: str | None, at: datetime, ghost: bool = False
+    caps: Sequence[Cap],
+    mails: Sequence[CountedMail],
+    category: str | None,
+    at: datetime,
+    now: datetime,
+    ghost: bool = False,
 ) -> Full | None:
-    """The first cap that another mail of `category` at `at` would exceed; None when all have room."""
+    """The first cap that another mail of `category` at `at` (not before `now`) would exceed; None: all have room."""
     for cap in caps:
         if cap.category is not None and cap.category != category:
             continue
-        inside = [mail for mail in mails if _counts(cap, mail, at, ghost)]
+        inside = [mail for mail in mails if _counts(cap, mail, at, now, ghost)]
         if len(inside) >= cap.max:
-            times = sorted(mail.at or at for mail in inside)
+            times = sorted(mail.at or now for mail in inside)
             return Full(cap, tuple(inside), times[len(inside) - cap.max] + cap.per)
     return None
 
 
-def _counts(cap: Cap, mail: CountedMail, at: datetime, ghost: bool) -> bool:
+def _counts(cap: Cap, mail: CountedMail, at: datetime, now: datetime, ghost: bool) -> bool:
     if mail.ghost and not ghost:
         return False
     if cap.category is not None and cap.category != mail.category:
         return False
-    return mail.at is None or mail.at > at - cap.per
+    return (mail.at or now) > at - cap.per
