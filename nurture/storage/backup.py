@@ -85,7 +85,7 @@ def copy_database(source: Database, target: Database, *, progress: Callable[[str
 
 def _batches(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
     query = select(table).order_by(*table.primary_key.columns)
-    with connection.execution_options(yield_per=BATCH).execute(query) as rows:
+    with connection.execute(query, execution_options={"yield_per": BATCH}) as rows:
         for part in rows.mappings().partitions():
             yield [dict(row) for row in part]
 

@@ -45,6 +45,15 @@ class Transaction:
         assert isinstance(result, CursorResult)
         return result
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part that can fail alone: when the block raises, only what was done inside it is undone."""
+        try:
+            with self.connection.begin_nested():
+                yield
+        except SQLAlchemyError as error:
+            raise explain(self.database.url, error) from error
+
     def address_key(self, email: str) -> str:
         """The keyed hash of an address, as suppressions know it."""
         return address_hash(self.database.address_secret, canonical(email))

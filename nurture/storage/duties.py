@@ -65,7 +65,8 @@ def write_relay(tx: Transaction, name: str, state: Mapping[str, Any], version: i
         changed = tx.execute(update(relay_state).where(c.relay == name, c.version == version).values(values))
         return changed.rowcount == 1
     new = insert_postgres(relay_state) if tx.dialect == "postgresql" else insert_sqlite(relay_state)
-    return tx.execute(new.on_conflict_do_nothing(), {"relay": name, **values}).rowcount == 1
+    written = new.on_conflict_do_nothing().returning(relay_state.c.relay)
+    return tx.execute(written, {"relay": name, **values}).first() is not None
 
 
 def mark(tx: Transaction, name: str, value: Mapping[str, Any] | None, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, func, insert, select, tuple_
@@ -82,3 +83,25 @@ def next_instant(tx: Transaction) -> datetime | None:
     ready = select(func.min(deliveries.c.not_before)).where(sql(READY))
     found = [tx.execute(select(func.min(due.c.at))).scalar(), tx.execute(ready).scalar()]
     return min((at for at in found if at is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Whether there is anything to do now: contacts to decide, mails to send, calls to make."""
+
+    turns: bool
+    mails: bool
+    calls: bool
+
+
+def waiting(tx: Transaction, now: datetime) -> Waiting:
+    """One cheap look, so that a tick that finds nothing writes nothing."""
+    found = tx.execute(_WAITING, {"now": now}).one()
+    return Waiting(bool(found[0]), bool(found[1]), bool(found[2]))
+
+
+_WAITING = sql(f"""
+    SELECT EXISTS (SELECT 1 FROM due WHERE at <= :now),
+           EXISTS (SELECT 1 FROM deliveries WHERE {READY} AND not_before <= :now),
+           EXISTS (SELECT 1 FROM outgoing WHERE next_at IS NOT NULL AND next_at <= :now)
+""")  # noqa: S608 - put together from constants

@@ -197,7 +197,7 @@ def audit_mails(tx: Transaction) -> Iterator[AuditMail]:
         .where(_d.kind == MailKind.MARKETING.value, _d.state.in_(states))
         .order_by(_d.contact_id, _d.seq)
     )
-    with tx.connection.execution_options(yield_per=1000).execute(query) as rows:
+    with tx.connection.execute(query, execution_options={"yield_per": 1000}) as rows:
         for contact_id, seq, at, category, campaign, step, state in rows:
             yield AuditMail(contact_id, seq, at, category, campaign, step, DeliveryState(state))
 

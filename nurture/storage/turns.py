@@ -100,7 +100,8 @@ def write_turns(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]], now: 
     rows.ledger += _cancel(tx, rows.cancelled, now, revision)
     if rows.ledger:
         tx.execute(insert(ledger), rows.ledger)
-    wake_unprocessed(tx, [snapshot.contact.id for snapshot, _ in decided], now)
+    # Whoever was put off has unseen events, too: she waits, or she would be claimed and fail for ever.
+    wake_unprocessed(tx, [snapshot.contact.id for snapshot, turn in decided if not turn.put_off], now)
 
 
 def _write_contacts(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]]) -> None:
@@ -148,7 +149,7 @@ def _collect(rows: _Rows, snapshot: Snapshot, turn: Turn, now: datetime, revisio
     id_, email = turn.contact.id, turn.contact.email
     owner = {"contact_id": id_}
     rows.events += turn.processed
-    rows.seen += [(id_, settled.seq) for settled in snapshot.settled]
+    rows.seen += [(id_, settled.seq) for settled in snapshot.settled] if not turn.put_off else []
     rows.cancelled += [(id_, seq) for seq in turn.cancelled]
     rows.enrolments += [enrolment_row(id_, enrolment) for enrolment in turn.enrolments]
     rows.deliveries += [delivery_row(delivery, email) for delivery in turn.deliveries]
