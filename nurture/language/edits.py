@@ -24,6 +24,7 @@ from nurture.domain.programme import (
 )
 
 Moved = Mapping[str, str | None]
+WAITS = (Wait, WaitFor, WaitQuiet, WaitUntil)
 
 
 def carried_over(old: Programme, new: Programme) -> Programme:
@@ -216,7 +217,10 @@ def _step_changes(old: Campaign, new: Campaign) -> Iterator[Change]:
         target = moved.get(node.id)
         if node.id not in new.nodes and (target is None or target in old.nodes):
             text = f"{node.id} is gone; people there " + (f"go on at {target}" if target else "finish")
-            yield Change(ChangeKind.STEP_REMOVED, new.name, text, node.id, moved_to=target)
+            # Everybody who waited there would be mailed in the same minute.
+            at_once = isinstance(node, WAITS) and isinstance(new.nodes.get(target or ""), Send)
+            confirm = f"{new.name}/{target}" if at_once else None
+            yield Change(ChangeKind.STEP_REMOVED, new.name, text, node.id, moved_to=target, confirm=confirm)
     for node in new.nodes.values():
         before = old.nodes.get(node.id) or old.nodes.get(came_from.get(node.id, ""))
         if before is None:
@@ -255,7 +259,7 @@ def _node_changes(old: Step, new: Step, campaign: str) -> Iterator[Change]:
         return
     one, other = _told(old), _told(new)
     if one != other:
-        is_wait = isinstance(new, Wait | WaitFor | WaitQuiet | WaitUntil)
+        is_wait = isinstance(new, WAITS)
         kind = ChangeKind.WAIT if is_wait else ChangeKind.STEP_CHANGED
         text = f"{new.id}: {_words(old)} -> {_words(new)}" if is_wait else f"{new.id} changed"
         yield Change(kind, campaign, text, new.id, _words(old), _words(new))

@@ -78,6 +78,11 @@ def test_who_stood_at_a_step_that_is_gone_goes_on_at_the_next_that_is_left(proje
     assert removed == {"wait>two": "wait_quiet>three", "two": "wait_quiet>three"}
 
 
+def test_a_wait_that_is_gone_would_mail_many_at_once_and_must_be_confirmed(project: dict[str, str]) -> None:
+    (change,) = found(project, BASE.replace("  - wait: 2 days\n", ""))
+    assert (change.step, change.moved_to, change.confirm) == ("wait>two", "two", "tour/two")
+
+
 def test_who_stood_at_the_end_that_is_gone_finishes(project: dict[str, str]) -> None:
     steps = BASE[: BASE.index("  - wait_quiet")]
     assert moved(project, steps) == {"wait_quiet>three": None, "three": None}
