@@ -17,6 +17,7 @@ from markupsafe import escape
 
 from nurture.rendering.environment import printable
 
+MAX_INT = 10**18
 _MEMO = 4096
 _WIDTH = 76
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -92,6 +93,8 @@ def finalizer(*, html: bool) -> Callable[[Any], str]:
                     memo.clear()
                 memo[value] = encoded
             return encoded
+        if type(value) is int:
+            return f"{value}=\r\n" if -MAX_INT < value < MAX_INT else piece(str(printable(value)))
         text = str(printable(value))
         return piece(str(escape(text)) if html else text)
 

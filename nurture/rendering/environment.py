@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import jinja2
@@ -21,6 +22,7 @@ from markupsafe import Markup, escape
 from nurture.rendering import filters
 
 MAX_OUTPUT = 1 << 20
+_CHUNK = 64  # pieces between two looks at the size; a piece is a value or a static text, both bounded
 MAX_ROUNDS = 20_000
 MAX_TEXT = filters.MAX_TEXT
 
@@ -179,11 +181,11 @@ class Program:
 def _bounded(pieces: Iterator[str]) -> list[str]:
     out: list[str] = []
     size = 0
-    for piece in pieces:
-        size += len(piece)
+    while chunk := "".join(islice(pieces, _CHUNK)):
+        size += len(chunk)
         if size > MAX_OUTPUT:
             raise BadValue("the mail is larger than 1 MiB")
-        out.append(piece)
+        out.append(chunk)
     return out
 
 

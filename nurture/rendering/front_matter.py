@@ -15,7 +15,7 @@ ROOTS = ("contact", "start", "event", "offer")
 _FENCE = re.compile(r"---[ \t]*(?:\r\n|\n)")
 _CLOSE = re.compile(r"^---[ \t]*(?:\r\n|\n|\Z)", re.MULTILINE)
 _NEEDS_BLOCK = re.compile(r"^needs:.*?(?=^[^\s\]-]|\Z)", re.MULTILINE | re.DOTALL)
-_BARE_LIST_NAME = re.compile(r"""(?<![\w."'])[A-Za-z_][\w.]*\[\][\w.\[\]]*\??(?!["'])""")
+_BARE_LIST_NAME = re.compile(r"""(?<![\w."'\]])(?=[\w.]*\[\])[A-Za-z_]\w*(?:\[\])?(?:\.\w+(?:\[\])?)*\??(?!["'])""")
 _NEED = re.compile(r"[A-Za-z_]\w*(\[\])?(\.[A-Za-z_]\w*(\[\])?)*\??\Z")
 
 

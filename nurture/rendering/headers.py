@@ -100,4 +100,5 @@ def display_words(display: str, first_width: int = WIDTH) -> list[str]:
 def date(instant: datetime) -> str:
     """RFC 5322 date and time, in UTC, whatever the process's locale is."""
     utc = instant.astimezone(UTC)
-    return f"{_DAYS[utc.weekday()]}, {utc.day:02d} {_MONTHS[utc.month - 1]} {utc.year:04d} {utc:%H:%M:%S} +0000"
+    time = f"{utc.hour:02d}:{utc.minute:02d}:{utc.second:02d}"
+    return f"{_DAYS[utc.weekday()]}, {utc.day:02d} {_MONTHS[utc.month - 1]} {utc.year:04d} {time} +0000"

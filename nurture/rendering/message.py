@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
 from nurture.rendering.addresses import ascii_domain, wire_address
@@ -98,18 +99,17 @@ def header_fields(subject: str, headers: MessageHeaders) -> list[str]:
     domain = wire_address(headers.sender_email).domain
     fields = [
         f"Date: {date(headers.date)}\r\n",
-        mailbox("From", headers.sender_name, headers.sender_email),
+        _constant_mailbox("From", headers.sender_name, headers.sender_email),
         mailbox("To", None, headers.recipient),
     ]
     if headers.reply_to:
-        fields.append(mailbox("Reply-To", None, headers.reply_to))
+        fields.append(_constant_mailbox("Reply-To", None, headers.reply_to))
     fields.append(unstructured("Subject", subject))
     fields.append(f"Message-ID: <{_message_id(headers.message_id)}>\r\n")
     if headers.unsubscribe_url:
         fields += _unsubscribe(headers.unsubscribe_url, headers.unsubscribe_mailto)
     if headers.stream is not None:
-        stream_id = _list_id(headers.stream.id, domain)
-        fields.append(folded("List-Id", [*display_words(headers.stream.name), f"<{stream_id}>"], " "))
+        fields.append(_list_id(headers.stream, domain))
     if headers.feedback_id:
         fields.append(f"Feedback-ID: {_feedback_id(headers.feedback_id)}\r\n")
     fields.append("Auto-Submitted: auto-generated\r\n")
@@ -141,9 +141,17 @@ def _message_id(value: str) -> str:
     return value
 
 
-def _list_id(stream: str, domain: str) -> str:
-    label = "".join(char if char.isascii() and char.isalnum() else "-" for char in stream.lower()).strip("-") or "mail"
-    return f"{label[:63]}.{ascii_domain(domain)}"
+@lru_cache(maxsize=256)
+def _constant_mailbox(name: str, display: str | None, address: str) -> str:
+    """Fields that say the same in every mail of a sender."""
+    return mailbox(name, display, address)
+
+
+@lru_cache(maxsize=256)
+def _list_id(stream: Stream, domain: str) -> str:
+    label = "".join(char if char.isascii() and char.isalnum() else "-" for char in stream.id.lower()).strip("-")
+    listed = f"<{label[:63] or 'mail'}.{ascii_domain(domain)}>"
+    return folded("List-Id", [*display_words(stream.name), listed], " ")
 
 
 def _feedback_id(value: str) -> str:

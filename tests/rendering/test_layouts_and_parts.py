@@ -135,6 +135,13 @@ def test_list_names_may_stand_bare_in_needs(shop):
         "start.items[].price?",
     ]
     assert template.subject == "items[] for you"
+    for listed in (
+        "[start.items[].name]",
+        "[start.tags[]]",
+        "['start.items[].name', \"start.tags[]\"]",
+        "\n- start.items[].name",
+    ):
+        assert shop.renderer({"x.html": f"---\nsubject: S\nneeds: {listed}\n---\n<p>x</p>"}).template("x").needs
 
 
 def test_front_matter_that_is_not_closed_is_a_mistake(shop):
