@@ -17,6 +17,11 @@ def folder(name: str) -> Path:
     raise ConfigurationError(f"this installation of nurture has no {name}; install the package again")
 
 
+def project() -> Path:
+    """The folder that holds the shipped `campaigns` and `email_templates`: a project to run as it is."""
+    return folder("campaigns").parent
+
+
 def starter() -> dict[str, bytes]:
     """Every file of the starter programme by its path in a project, sorted."""
     files: dict[str, bytes] = {}

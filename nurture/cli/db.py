@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -67,6 +68,49 @@ def status(session: Session) -> None:
     answer(data, tell, problems, ok=fits)
     if not fits:
         click.get_current_context().exit(3)
+
+
+@db.command(cls=Command)
+@click.argument("file", type=click.Path(dir_okay=False, resolve_path=True, path_type=Path), required=False)
+@pass_session
+def backup(session: Session, file: Path | None) -> None:
+    """Copy a SQLite database to FILE, whole and consistent, while daemons go on writing.
+
+    Without FILE, beside the database, named by the time. PostgreSQL has tools of its own: pg_dump.
+    """
+    from nurture.storage.backup import backup as copy
+
+    database = session.database
+    if file is None:
+        stamp = session.clock.now().strftime("%Y%m%d-%H%M%S")
+        path = database.path if database.dialect == "sqlite" else Path("nurture.db")
+        file = path.with_name(f"{path.stem}-{stamp}{path.suffix}")
+    target = copy(database, file)
+    show(f"{target}  {target.stat().st_size / 1e6:,.1f} MB")
+
+
+@db.command("copy-to", cls=Command)
+@click.argument("url")
+@yes_option
+@pass_session
+def copy_to(session: Session, url: str, yes: bool) -> None:
+    """Copy everything into another, empty database, and verify it.
+
+    From SQLite to PostgreSQL or back. Stop the daemons first; set NURTURE_DATABASE_URL to URL after.
+    """
+    from nurture.storage.backup import copy_database
+    from nurture.storage.database import Database
+    from nurture.storage.schema import upgrade as upgrade_schema
+
+    source = session.database
+    target = Database(url, address_secret=source.address_secret)
+    try:
+        confirm(f"Copy {source.name} to {target.name}?", yes)
+        upgrade_schema(target)
+        copied = copy_database(source, target, progress=lambda table, rows: say(f"{table}  {rows:,} rows"))
+    finally:
+        target.close()
+    show(f"{sum(copied.rows.values()):,} rows in {len(copied.rows)} tables are in {target.name}, and were compared.")
 
 
 def _is_missing(session: Session) -> bool:

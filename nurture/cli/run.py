@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -42,25 +43,37 @@ def run(session: Session, once: bool, roles: tuple[str, ...], go_on: bool, drain
         _introduce(app)
         asyncio.run(service.run())
         return
-    before = _mails(app)
+    began = app.clock.now()
     pumped = asyncio.run(service.once())
-    sent = _mails(app) - before
-    where = "in the inbox: nurture inbox list" if app.settings.delivery == "inbox" else "sent"
-    show(f"{plural(pumped.turns, 'turn')}, {plural(sent, 'mail')} {where if sent else 'sent'}.")
+    _tell(app, pumped.turns, began)
     for contact, error in pumped.failures:
         say(bad(f"the turn of contact {contact} failed: {error}"))
     if pumped.failures:
         click.get_current_context().exit(1)
 
 
-def _mails(app: App) -> int:
-    from datetime import UTC, datetime
-
-    from nurture.domain.delivery import DeliveryState
-    from nurture.storage.reports import outcomes
+def _tell(app: App, turns: int, began: datetime) -> None:
+    """What one round has done: sent, and what was held or dropped, by reason."""
+    from nurture.domain.ledger import FactKind
+    from nurture.storage.reports import count_facts
 
     with app.database.read() as tx:
-        return outcomes(tx, datetime(1970, 1, 1, tzinfo=UTC)).get(DeliveryState.SENT, 0)
+        facts = count_facts(tx, since=began)
+    sent = sum(count for (_, _, kind, _), count in facts.items() if kind is FactKind.SENT)
+    where = " into the local inbox: nurture inbox list" if app.settings.delivery == "inbox" and sent else ""
+    show(f"{plural(turns, 'turn')}, {plural(sent, 'mail')} sent{where}.")
+    words = {
+        FactKind.POSTPONED: "held",
+        FactKind.SKIPPED: "skipped",
+        FactKind.EXPIRED: "too late",
+        FactKind.DEFERRED: "to be tried again",
+        FactKind.REJECTED: "refused",
+        FactKind.UNKNOWN: "unknown",
+    }
+    for (campaign, step, kind, reason), count in sorted(facts.items(), key=str):
+        if kind in words:
+            why = f" ({reason.value.replace('_', ' ')})" if reason is not None else ""
+            show(f"  {count:,} {words[kind]}: {campaign}/{step}{why}")
 
 
 def _introduce(app: App) -> None:
