@@ -44,6 +44,12 @@ def refuse(code: LiteralString, message: str, hint: str | None = None) -> Pydant
     return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
 
 
+def refusal(code: LiteralString, error: ValueError) -> PydanticCustomError:
+    """What a parser of `words` says: before the semicolon what is wrong, behind it what to write."""
+    message, _, hint = str(error).partition("; ")
+    return refuse(code, message, hint or None)
+
+
 class Text:
     """The annotation of a field that `parse` reads from text; `code` is the problem it raises."""
 
@@ -67,15 +73,14 @@ class Text:
         try:
             return self.parse(value)
         except ValueError as error:
-            raise refuse(self.code, str(error)) from None
+            raise refusal(self.code, error) from None
 
 
 def _not_text(value: object, what: str, example: str) -> str:
     if isinstance(value, bool) or value is None:
         return f"{what} is missing here, found {'nothing' if value is None else str(value).lower()}"
     if isinstance(value, int | float):
-        unit = " with its unit" if " " in example else ""
-        return f"{value} alone is not {what}; write it{unit}"
+        return f"{value} alone is not {what}"
     return f"{what} is a text like {example}, not a {'list' if isinstance(value, list) else 'mapping'}"
 
 
@@ -83,18 +88,19 @@ def _days(value: object) -> Days:
     try:
         return parse_days(value)
     except ValueError as error:
-        raise refuse("N614", str(error)) from None
+        raise refusal("N614", error) from None
 
 
 def _percent(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise refuse("N610", f"{value} is not a percentage", f'write "{value:g}%" if you mean {value:g} in a hundred')
+        share = value * 100 if 0 < value < 1 else value
+        raise refuse("N610", f"{value} is not a percentage", f'write "{share:g}%" if you mean {share:g} in a hundred')
     if not isinstance(value, str):
         raise refuse("N610", "a percentage is a text like 2%")
     try:
         return parse_percent(value)
     except ValueError as error:
-        raise refuse("N610", str(error)) from None
+        raise refusal("N610", error) from None
 
 
 def _as_text(value: object) -> object:

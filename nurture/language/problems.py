@@ -125,9 +125,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     folded = {name.casefold(): name for name in reversed(names)}
     if word.casefold() in folded and folded[word.casefold()] != word:
         return folded[word.casefold()]
-    close = get_close_matches(word, names, n=1, cutoff=0.6)
+    close = get_close_matches(word, names, n=1, cutoff=0.65)
     if not close:
-        close = [folded[name] for name in get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)]
+        close = [folded[name] for name in get_close_matches(word.casefold(), folded, n=1, cutoff=0.65)]
     return close[0] if close and close[0] != word else None
 
 

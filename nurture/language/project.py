@@ -17,6 +17,7 @@ from nurture.language.project_file import ProjectFile, SegmentsFile
 from nurture.language.source import SourceFile
 from nurture.language.words import Holidays
 
+LONGEST_CAP = timedelta(days=731)
 HOLIDAY_YEARS = range(2020, 2046)
 
 # Providers whose DMARC policy makes receivers refuse mail sent for their addresses from anywhere else.
@@ -138,15 +139,15 @@ def _caps(rule: ProjectFile, file: SourceFile) -> tuple[Cap, ...]:
             file.report(
                 "N608", (*path, "per"), "a cap counts all days, not business days", f"write {cap.per.days or 7} days"
             )
-        if cap.per.approximate > timedelta(days=731):
+        if cap.per.approximate > LONGEST_CAP:
             file.report("N608", (*path, "per"), f"{cap.per} is longer than two years", "caps look back over every mail")
         caps.append(Cap(cap.max, cap.per.approximate, cap.category))
-    for index, one in enumerate(caps):
+    for index, one in enumerate(caps if max((cap.per for cap in caps), default=LONGEST_CAP) <= LONGEST_CAP else ()):
         for position, other in enumerate(caps):
             covers = other.category in {None, one.category} and other.per >= one.per and other.max <= one.max
             same = (other.max, other.per, other.category) == (one.max, one.per, one.category)
             if position != index and covers and (not same or position < index):
-                message = f'the cap "{one}" can never be full: "{other}" is fuller first'
+                message = f'the cap "{one}" changes nothing: "{other}" is stricter'
                 file.warn("N608", ("caps", index), message, "remove it, or did you mix up the numbers?")
                 break
     return tuple(caps)

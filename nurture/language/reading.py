@@ -28,12 +28,17 @@ _BLOCK = re.compile(r"[:-] +[|>][+-]?\d?[+-]?\s*$")
 _BARE_CLOCK = re.compile(r"\b(?:until|at): +(\d{1,2}:\d{2})(?=\s*(?:[,}#]|$))")
 _MAX_ROUNDS = 40
 
+# Words of other tools, and what they are called here; the first that is a key or choice at the place is meant.
 _OTHER_WORDS = {
-    "name": "campaign", "trigger": "start", "entry": "start", "exit": "stop", "exits": "stop", "when": "if",
-    "condition": "if", "delay": "wait", "template": "send", "timezone": "zone", "tz": "zone", "caps": "caps",
-    "expire": "expires", "percent": "discount", "flow": "steps", "actions": "steps", "data": "with",
-    "properties": "with", "timeout": "up_to",
-    "skip_if": "if", "unless": "if", "renamed_from": "was", "else": "otherwise",
+    "name": ("campaign", "person", "test"), "trigger": ("start",), "entry": ("start",), "on": ("event",),
+    "exit": ("stop",), "exits": ("stop",), "when": ("if", "at"), "condition": ("if",), "unless": ("if",),
+    "skip_if": ("if",), "delay": ("wait",), "template": ("send",), "timezone": ("zone",), "tz": ("zone",),
+    "expire": ("expires",), "percent": ("discount",), "flow": ("steps",), "actions": ("steps",), "else": ("otherwise",),
+    "data": ("with", "attributes"), "properties": ("with", "attributes"), "traits": ("attributes",),
+    "trait": ("attributes",), "timeout": ("up_to",), "renamed_from": ("was",), "reentry": ("again",),
+    "re-entry": ("again",), "repeat": ("again",), "days": ("on",), "active": ("live",), "enabled": ("live",),
+    "running": ("live",), "disabled": ("paused",), "inactive": ("paused",), "stopped": ("paused",), "leave": ("exit",),
+    "end": ("exit",), "yes": ("granted",), "no": ("none",), "unsubscribed": ("withdrawn",),
 }  # fmt: skip
 
 
@@ -49,7 +54,13 @@ def read_text(name: str, text: str, *, first_line: int = 1, whole: str | None = 
     try:
         file.data, file.marks = _loaded(text, name)
     except YamlProblem as problem:
-        message = str(problem).removeprefix(name).removeprefix(":").strip()
+        message = (
+            str(problem)
+            .removeprefix(name)
+            .removeprefix(":")
+            .strip()
+            .replace("is not valid YAML", "this is not valid YAML", 1)
+        )
         file.is_whole = False
         file.report_at("N100", problem.line, problem.column, message, problem.hint)
     return file
@@ -227,32 +238,39 @@ def _report_unknown_key(file: SourceFile, data: Any, seen: dict[int, type[Strict
     key = str(path[-1])
     model = seen.get(id(_at(data, path[:-1])))
     keys = allowed_keys(model) if model else []
-    nearest = did_you_mean(key, keys)
     meant = sure_of(key, set(keys) - set(_at(data, path[:-1])))
     fix = (f"{key}:", f"{meant}:") if meant else None
-    hint: str | None
-    if " " in key and _at(data, path) is None and not nearest:
+    hint = _meant(key, keys)
+    if " " in key and _at(data, path) is None:
         hint = "put quotes around a text that has a comma in it"
-    elif nearest:
-        hint = f"did you mean {nearest}?"
-    elif _OTHER_WORDS.get(key) in keys:
-        hint = f"the word here is {_OTHER_WORDS[key]}"
-    elif key in allowed_keys(SendStep) and path[:1] == ("steps",):
+    elif hint is None and model is SendStep and key in {"wait", "until", "on"}:
+        hint = "a wait is a step of its own, before the send"
+    elif hint is None and path[:1] == ("steps",) and key in allowed_keys(SendStep):
         hint = f"only a send takes {key}; put this step into a branch" if key == "if" else f"only a send takes {key}"
-    else:
-        hint = "the keys here are " + ", ".join(keys) if keys else None
+    elif hint is None and keys:
+        hint = "the keys here are " + ", ".join(keys)
     file.report("N103", path, f"unknown key {key}", hint, key=True, fix=fix)
 
 
+def _meant(word: str, known: Sequence[str]) -> str | None:
+    """A slip of the finger, a word of another tool, or something near."""
+    if slip := sure_of(word, known):
+        return f"did you mean {slip}?"
+    for other in _OTHER_WORDS.get(word.lower(), ()):
+        if other in known:
+            return f"the word here is {other}"
+    nearest = did_you_mean(word, known)
+    return f"did you mean {nearest}?" if nearest else None
+
+
 def _report_choice(file: SourceFile, path: Path, fault: ErrorDetails) -> None:
-    choices = re.findall(r"'([^']*)'", str(fault.get("ctx", {}).get("expected", "")))
+    choices = re.findall(r"'([^']*)'", str(fault.get("ctx", {}).get("expected", ""))) or ["true"]
     value = fault["input"]
-    nearest = did_you_mean(value, choices) if isinstance(value, str) else None
-    shown = " or ".join(choices) or "true"
-    hint = f"did you mean {nearest}?" if nearest else f"write {shown}"
+    shown = " or ".join([", ".join(choices[:-1]), choices[-1]] if len(choices) > 1 else choices)
+    hint = _meant(value, choices) if isinstance(value, str) else None
     meant = sure_of(value, choices) if isinstance(value, str) else None
     fix = (str(value), meant) if meant else None
-    file.report("N106", path, f"{_shown(value)} is not one of {shown}", hint, fix=fix)
+    file.report("N106", path, f"{_shown(value)} is not one of {shown}", hint or f"write {shown}", fix=fix)
 
 
 def _shown(value: object) -> str:
@@ -268,7 +286,11 @@ def _shape(kind: str, path: Path, fault: ErrorDetails) -> tuple[str, str | None]
     context = fault.get("ctx", {})
     if kind in {"string_type", "string_pattern_mismatch"}:
         quotes = isinstance(fault["input"], bool | int | float)
-        wanted = "text" if kind == "string_type" else {"locale": "a locale like en or fi-FI"}.get(name, "EUR, say")
+        wanted = (
+            "text"
+            if kind == "string_type"
+            else {"locale": "a locale like en or fi-FI"}.get(name, "three capital letters like EUR")
+        )
         return f"{name} must be {wanted}, found {found}", 'put it between quotes, like "text"' if quotes else None
     if kind == "list_type":
         return f"{name} must be a list, found {found}", "begin each line with `- `, or write [a, b]"
