@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -291,7 +292,7 @@ class _Project:
         file = read_text(BRAND_FILE, self.sources[BRAND_FILE])
         self.files.append(file)
         if isinstance(file.data, dict):
-            return file.data
+            return deepcopy(file.data)
         if not file.problems:
             file.report("N110", (), "the file must be a mapping of keys", "write lines like colour: green")
         return {}
