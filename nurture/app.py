@@ -21,7 +21,7 @@ from nurture.engine.pump import EVERY_ROLE, Pump, Role
 from nurture.engine.revisions import Applied, Newest, assemble
 from nurture.journal import open_journal
 from nurture.language.source import read_project
-from nurture.rendering.dkim import Signer
+from nurture.rendering.dkim import DkimSigner
 from nurture.sending.allow_list import AllowList
 from nurture.sending.domain_pace import DomainPaces
 from nurture.sending.maildir import Inbox, InboxTransport
@@ -108,11 +108,11 @@ class App:
             signer=self._signer(),
         )
 
-    def _signer(self) -> Signer | None:
+    def _signer(self) -> DkimSigner | None:
         settings = self.settings
         if settings.dkim_key_file is None or settings.dkim_domain is None or settings.dkim_selector is None:
             return None
-        return Signer.from_pem(settings.dkim_domain, settings.dkim_selector, settings.dkim_key_file.read_bytes())
+        return DkimSigner.from_pem(settings.dkim_domain, settings.dkim_selector, settings.dkim_key_file.read_bytes())
 
     def transport(self) -> Transport:
         """Where mail goes: the local inbox unless SMTP is asked for, behind the allow-list where there is one."""

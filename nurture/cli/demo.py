@@ -39,9 +39,7 @@ def demo(session: Session, folder: Path, people: int, days: int, seed: int) -> N
     say(f"{plural(people, 'person', 'people')} live through {plural(days, 'day')} with the shipped campaigns.")
     say(faint(f"A real daemon, a real SMTP server on this machine, a clock that jumps. Files: {folder}/"))
     run = Demo(folder.resolve(), shipped("campaigns").parent, people=people, days=days, seed=seed)
-    with click.progressbar(
-        length=1000, label="  living", file=sys.stderr, show_eta=False, hidden=session.quiet
-    ) as bar:
+    with click.progressbar(length=1000, label="  living", file=sys.stderr, show_eta=False, hidden=session.quiet) as bar:
         done = 0
 
         def progress(part: float) -> None:
@@ -58,12 +56,10 @@ def demo(session: Session, folder: Path, people: int, days: int, seed: int) -> N
 def _tell(report: Report, folder: Path) -> None:
     show()
     show(strong(f"What happened in {report.days} days") + faint(f"  ({report.seconds:.0f} seconds)"))
-    show(
-        f"  {plural(report.events, 'event')}, {plural(report.turns, 'turn')}, {plural(report.kept, 'mail')} in the inbox"
-    )
-    show(
-        f"  {plural(report.held_out, 'mail')} held back to measure uplift, {plural(report.webhooks, 'webhook')} written down"
-    )
+    events, turns, kept = plural(report.events, "event"), plural(report.turns, "turn"), plural(report.kept, "mail")
+    ghosts, webhooks = plural(report.held_out, "mail"), plural(report.webhooks, "webhook")
+    show(f"  {events}, {turns}, {kept} in the inbox")
+    show(f"  {ghosts} held back to measure uplift, {webhooks} written down")
     show()
     show(strong("People by stage"))
     show("  " + ", ".join(f"{stage} {count}" for stage, count in sorted(report.stages.items(), key=lambda s: -s[1])))

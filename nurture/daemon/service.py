@@ -86,8 +86,11 @@ class Service:
             await self._check_clock()
             self._held = await self._engine.in_thread(why_held, self._app.database)
             if self._held is None:
-                self._total += await self._engine.pump.tick()
-                await call_out(self._app.database, self._app.callers(), self._engine.in_thread, self._app.clock.now)
+                ticked = await self._engine.pump.tick()
+                self._total += ticked
+                if ticked.calls:
+                    clock = self._app.clock.now
+                    await call_out(self._app.database, self._app.callers(), self._engine.in_thread, clock)
         except (NurtureError, ConfigurationError) as error:
             self._journal.error("tick failed", error=str(error))
 

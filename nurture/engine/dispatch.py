@@ -73,6 +73,7 @@ class Dispatcher:
         self._gates: GroupCommit[GateRequest, bool] = GroupCommit(self._commit_gates, executor)
         self._outcomes: GroupCommit[Outcome, bool] = GroupCommit(self._commit_outcomes, executor)
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._holds: dict[Key, Hold] = {}
         self._heart: asyncio.Task[None] | None = None
         self._stopping = False
         self.counts: dict[str, int] = {}
@@ -91,6 +92,7 @@ class Dispatcher:
         for claimed, snapshot in claims:
             task = loop.create_task(self._deliver(applied, claimed, snapshot))
             self._tasks[claimed.key] = task
+            self._holds[claimed.key] = Hold(*claimed.key, claimed.epoch)
             task.add_done_callback(partial(self._forget, claimed.key))
         if claims and self._heart is None:
             self._heart = loop.create_task(self._beat())
@@ -98,6 +100,7 @@ class Dispatcher:
 
     def _forget(self, key: Key, _: asyncio.Task[None]) -> None:
         self._tasks.pop(key, None)
+        self._holds.pop(key, None)
 
     async def wait(self, at_most: float | None = None) -> None:
         """Until something in flight has ended (or `at_most` seconds have passed)."""
@@ -123,18 +126,12 @@ class Dispatcher:
         now = self._clock()
 
         def work(tx: Transaction) -> list[tuple[Claimed, Snapshot]]:
-            full = self._full_domains(tx)
-            claims = rows.claim_deliveries(tx, now, self._owner, LEASE, room, full_domains=full)
+            claims = rows.claim_deliveries(tx, now, self._owner, LEASE, room, per_domain=self._per_domain)
             asking = sorted({claim.delivery.contact_id for claim in claims if _asks(applied, claim)})
             known = {s.contact.id: s for s in load_snapshots(tx, asking, applied.needs, now)} if asking else {}
             return [(claim, known.get(claim.delivery.contact_id) or _plain(claim)) for claim in claims]
 
         return self._database.transact(work)
-
-    def _full_domains(self, tx: Transaction) -> list[str]:
-        if self._per_domain is None:
-            return []
-        return [domain for domain, busy in rows.in_flight_by_domain(tx).items() if busy >= self._per_domain]
 
     def _commit_gates(self, requests: Sequence[GateRequest]) -> Sequence[bool]:
         try:
@@ -153,8 +150,8 @@ class Dispatcher:
         written = self._database.transact(lambda tx: record_outcomes(tx, outcomes, self._owner, now))
         return [outcome.key in written for outcome in outcomes]
 
-    def _extend(self) -> None:
-        self._database.transact(lambda tx: rows.extend_leases(tx, self._owner, self._clock(), LEASE))
+    def _extend(self, holds: Sequence[Hold]) -> None:
+        self._database.transact(lambda tx: rows.extend_leases(tx, holds, self._owner, self._clock(), LEASE))
 
     # --- one delivery
 
@@ -223,7 +220,7 @@ class Dispatcher:
             await asyncio.sleep(HEARTBEAT)
             if self._tasks:
                 try:
-                    await self._in_thread(self._extend)
+                    await self._in_thread(self._extend, list(self._holds.values()))
                 except DatabaseFault as fault:
                     self._journal.warning("leases not extended", error=str(fault))
 

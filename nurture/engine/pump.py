@@ -18,6 +18,7 @@ from nurture.engine.advance import BATCH, Advanced, advance
 from nurture.engine.dispatch import Dispatcher, Journal
 from nurture.engine.revisions import Applied
 from nurture.storage.database import Database
+from nurture.storage.queue import Waiting, waiting
 
 _Result = TypeVar("_Result")
 
@@ -34,15 +35,20 @@ EVERY_ROLE = frozenset(Role)
 
 @dataclass(slots=True)
 class Pumped:
-    """What one tick, or one drain, has done. `mails` were claimed; their outcomes are in the dispatcher's counts."""
+    """What one tick, or one drain, has done. `mails` were claimed; their outcomes are in the dispatcher's counts.
+
+    `calls`: there are webhooks or alerts to be made.
+    """
 
     turns: int = 0
     mails: int = 0
+    calls: bool = False
     failures: list[tuple[int, str]] = field(default_factory=list)
 
     def __iadd__(self, other: Pumped) -> Self:
         self.turns += other.turns
         self.mails += other.mails
+        self.calls = self.calls or other.calls
         self.failures += other.failures
         return self
 
@@ -70,15 +76,17 @@ class Pump:
     async def tick(self) -> Pumped:
         """Every due turn, and as many mails as there is room for."""
         done = Pumped()
-        applied = await self._in_thread(self._applied)
+        applied, waits = await self._in_thread(self._look)
+        advances, dispatches = Role.ADVANCE in self._roles, Role.DISPATCH in self._roles
         while not self._stopping:
-            turns = await self._advance(applied) if Role.ADVANCE in self._roles else Advanced()
+            turns = await self._advance(applied) if advances and waits.turns else Advanced()
             done.turns += turns.turns
             done.failures += turns.failures
-            if Role.DISPATCH in self._roles:
+            if dispatches and (waits.mails or turns.turns):
                 done.mails += await self._dispatcher.fill(applied)
             if turns.turns < self._batch:
                 break
+        done.calls = waits.calls
         for contact, error in done.failures:
             self._journal.error("turn failed", contact=contact, error=error)
         return done
@@ -99,6 +107,11 @@ class Pump:
         """No new turns and claims; what is on the wire may end."""
         self._stopping = True
         await self._dispatcher.stop(grace)
+
+    def _look(self) -> tuple[Applied, Waiting]:
+        with self._database.read() as tx:
+            waits = waiting(tx, self._clock())
+        return self._applied(), waits
 
     async def _advance(self, applied: Applied) -> Advanced:
         def work() -> Advanced:
