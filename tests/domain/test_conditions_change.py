@@ -85,7 +85,8 @@ def test_a_strict_comparison_changes_a_tick_after_the_threshold():
 def test_where_may_change_its_mind_about_an_event():
     expiring = [Event(1, "Seen", NOW - DAY, {"until": (NOW + 2 * DAY).isoformat()})]
     facts = Facts(now=NOW, history={"Seen": expiring})
-    assert parse_condition("did('Seen', where=now < event.until)").next_change(facts) == NOW + 2 * DAY
+    for text in ("did('Seen', where=now < event.until)", "did('Seen', where=now >= event.until)"):
+        assert parse_condition(text).next_change(facts) == NOW + 2 * DAY
 
 
 def test_the_end_of_the_calendar_is_no_error():
