@@ -5,7 +5,7 @@ Templates are written by trusted people in a repository, one leaked key away fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from itertools import islice
@@ -109,6 +109,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return Missing(name=f"{obj.path}.{attribute}")
         if isinstance(obj, LoopContext) and attribute in _LOOP:
             return getattr(obj, attribute)
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
         return Missing(name=str(attribute))
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002  # Jinja's signature
@@ -220,7 +222,7 @@ def checked_text(value: Any) -> str:
     """A value of any kind as text. Raises BadValue, and what Missing raises."""
     if value is None:
         raise BadValue("a value is empty (none); give it a `| default('...')`")
-    if isinstance(value, (list, tuple, dict)):
+    if isinstance(value, (list, tuple, Mapping)):
         raise BadValue("a list cannot be printed; use {% for %} or `| join(', ')`")
     text = str(value)  # Missing raises here
     if not isinstance(value, (str, int, float, Decimal, date)):

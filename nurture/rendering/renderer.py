@@ -19,6 +19,7 @@ from nurture.rendering.encoding import decoded, quoted_printable
 from nurture.rendering.environment import BadValue
 from nurture.rendering.filters import FilterError
 from nurture.rendering.front_matter import Need
+from nurture.rendering.functions import FUNCTIONS
 from nurture.rendering.inlining import inline_css
 from nurture.rendering.library import Library
 from nurture.rendering.problems import TemplateProblem
@@ -158,6 +159,7 @@ class Renderer:
         contact = context.get("contact") or {}
         return {
             **context,
+            **FUNCTIONS,
             **self._constants,
             "locale__": _locale(contact.get("locale"), self._default_locale),
             "zone__": _zone(contact.get("zone"), self._default_zone),

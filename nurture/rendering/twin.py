@@ -22,6 +22,7 @@ _BLOCKS = {
 _SKIPPED = frozenset({"head", "style", "script", "title", "noscript", "template"})
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u00ad\u034f\u200b\u200c\u200d\u2060\ufeff]+(?=[\\s\u00a0\u00ad\u034f\u200b\u200c]|$)")
+_STOP = re.compile(r"^[.,;:!?](?=\s|$)")
 _SPACES = re.compile(r"[ \t\r\n\f\u00a0]+")
 
 
@@ -35,6 +36,7 @@ class _Page:
         self.due = 0
         self.ended = 2  # line ends written since the last words
         self.prefix = ""
+        self.after_address = False
 
     def brk(self, count: int) -> None:
         """At least so many line ends before what follows."""
@@ -44,6 +46,9 @@ class _Page:
     def words(self, text: str) -> None:
         """Running text; white space is collapsed."""
         text = _SPACES.sub(" ", text)
+        if self.after_address and text:
+            text = _STOP.sub("", text)  # mail programs would take it for a part of the address
+        self.after_address = self.after_address and not text
         if not self.line:
             text = text.lstrip()
         elif self.line.endswith(" "):
@@ -66,6 +71,7 @@ class _Page:
 
     def _flush(self) -> None:
         line, self.line = self.line.strip(), ""
+        self.after_address = False
         if line:
             self._end_lines()
             self.done.append(_wrapped(self.prefix + line, self.token, " " * len(self.prefix)))
@@ -163,6 +169,7 @@ class _Walker:
         self.page.line = self.page.line.rstrip()
         glue = "" if not self.page.line else " " if self.page.line.endswith(":") else ": "
         self.page.line += glue + (shown if address.startswith("mailto:") else address)
+        self.page.after_address = True
 
 
 def _bullet(node: Any) -> str:

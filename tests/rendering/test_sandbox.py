@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import MappingProxyType
 
 import pytest
 
@@ -82,6 +83,15 @@ def test_data_with_the_names_of_methods_is_data(shop):
     assert shop.shown(
         "<p>{{ start.keys }} {{ start.values.copy }}</p>", start={"keys": "k", "values": {"copy": "c"}}
     ) == ("<p>k c</p>")
+
+
+def test_data_may_come_in_any_mapping_and_brings_no_functions(shop):
+    context = shop.context(asset=lambda name: "https://evil.example")
+    context["start"] = MappingProxyType({"a": MappingProxyType({"b": "c"})})
+    renderer = shop.renderer(
+        {"x.html": "---\nsubject: S\n---\n<p>{{ start.a.b }}{{ start['a']['b'] }} {{ asset('x') }}</p>"}
+    )
+    assert "<p>cc https://img.example/a/x</p>" in renderer.render("x", context).html
 
 
 def test_the_data_is_not_changed_by_rendering(shop):

@@ -13,7 +13,11 @@ def text(shop, body: str, **changes) -> str:
     ("body", "expected"),
     [
         ("<h1>Title</h1><p>One</p><p>Two<br>three</p>", "Title\n\nOne\n\nTwo\nthree\n"),
-        ('<p>Read <a href="https://x.example/a">our guide</a>.</p>', "Read our guide: https://x.example/a.\n"),
+        ('<p>Read <a href="https://x.example/a">our guide</a>.</p>', "Read our guide: https://x.example/a\n"),
+        (
+            '<p>See <a href="https://x.example/a">this</a>, and <a href="https://x.example/b">that</a>: good.</p>',
+            "See this: https://x.example/a and that: https://x.example/b good.\n",
+        ),
         ('<p><a href="https://x.example/a">https://x.example/a</a></p>', "https://x.example/a\n"),
         ('<p><a href="mailto:care@x.example">care@x.example</a></p>', "care@x.example\n"),
         ('<p><a href="mailto:care@x.example">Write to us</a></p>', "Write to us: care@x.example\n"),
