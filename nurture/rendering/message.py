@@ -106,7 +106,7 @@ def header_fields(subject: str, headers: MessageHeaders) -> list[str]:
         fields.append(_constant_mailbox("Reply-To", None, headers.reply_to))
     fields.append(unstructured("Subject", subject))
     fields.append(f"Message-ID: <{_message_id(headers.message_id)}>\r\n")
-    if headers.unsubscribe_url:
+    if headers.unsubscribe_url or headers.unsubscribe_mailto:
         fields += _unsubscribe(headers.unsubscribe_url, headers.unsubscribe_mailto)
     if headers.stream is not None:
         fields.append(_list_id(headers.stream, domain))
@@ -119,19 +119,22 @@ def header_fields(subject: str, headers: MessageHeaders) -> list[str]:
     return fields
 
 
-def _unsubscribe(url: str, mailto: str | None) -> list[str]:
-    """Mailbox providers look for the literal `<https://`: the field is folded between the two, never encoded."""
-    if not url.startswith("https://") or any(sign in url for sign in "<>, "):
-        raise HeaderError(f"List-Unsubscribe needs one https:// address, not {url!r:.80}")
-    ways = [f"<{checked('List-Unsubscribe', url)}>"]
-    if mailto:
-        if not mailto.startswith("mailto:") or any(sign in mailto for sign in "<>, "):
-            raise HeaderError(f"List-Unsubscribe needs a mailto: address, not {mailto!r:.80}")
-        ways.append(f"<{checked('List-Unsubscribe', mailto)}>")
+def _unsubscribe(url: str | None, mailto: str | None) -> list[str]:
+    """Mailbox providers look for the literal `<https://`: the field is folded between the two, never encoded.
+
+    One click works by https only (RFC 8058): without such an address the mailto: stands alone, and no Post field.
+    """
+    ways = [f"<{_way(way, scheme)}>" for way, scheme in ((url, "https://"), (mailto, "mailto:")) if way]
     field = folded("List-Unsubscribe", ways, ", ")
     if max(map(len, field.split("\r\n"))) > MAX_LINE:
         raise HeaderError("List-Unsubscribe is longer than a line may be: shorten the base URL")
-    return [field, "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"]
+    return [field, "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"] if url else [field]
+
+
+def _way(address: str, scheme: str) -> str:
+    if not address.startswith(scheme) or any(sign in address for sign in "<>, "):
+        raise HeaderError(f"List-Unsubscribe needs one {scheme} address, not {address!r:.80}")
+    return checked("List-Unsubscribe", address)
 
 
 def _message_id(value: str) -> str:

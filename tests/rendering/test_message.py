@@ -91,6 +91,12 @@ def test_the_unsubscribe_header_is_readable_on_the_wire():
     )
 
 
+def test_without_an_https_address_there_is_a_mailto_and_no_one_click():
+    message = parsed(build_message(MAIL, replace(HEADERS, unsubscribe_url=None)))
+    assert re.fullmatch(r"<mailto:unsubscribe[+]\w+@bounces[.]shop[.]example>", message["List-Unsubscribe"])
+    assert message["List-Unsubscribe-Post"] is None
+
+
 def test_transactional_mail_has_no_list_headers():
     plain = replace(HEADERS, bulk=False, unsubscribe_url=None, unsubscribe_mailto=None, stream=None, feedback_id=None)
     names = {name.lower() for name in parsed(build_message(MAIL, plain))}
