@@ -80,7 +80,8 @@ class Turn:
     """The effects of one turn, written in one transaction.
 
     `contact` is the row after the turn (its `due_at` says when it is due again, None: not by time). `enrolments` are
-    the new and changed ones, `cancelled` the seqs of pending deliveries that must not go any more.
+    the new and changed ones, `cancelled` the seqs of pending deliveries that must not go any more. `put_off`: nothing
+    was decided, so nothing of the snapshot counts as seen.
     """
 
     contact: Contact
@@ -93,3 +94,4 @@ class Turn:
     recorded: list[Recorded] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
+    put_off: bool = False

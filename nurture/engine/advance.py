@@ -2,11 +2,12 @@
 
 Model: claim (lock) -> load snapshots -> `domain.decide` for each -> write all effects -> commit.
 Failure: an error about one person must not hold up the others. She alone is put off for an hour, with a fact that says
-why.
+why. That holds for effects the database refuses, too: then each person's are written for themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from nurture.domain.needs import SnapshotNeeds
 from nurture.domain.programme import Programme
 from nurture.domain.snapshot import Snapshot, Turn
 from nurture.storage.database import Database, Transaction
+from nurture.storage.faults import DatabaseFault, Fault
 from nurture.storage.queue import claim_due
 from nurture.storage.snapshots import load_snapshots
 from nurture.storage.turns import write_turns
@@ -23,12 +25,18 @@ from nurture.storage.turns import write_turns
 BATCH = 200
 PUT_OFF = timedelta(hours=1)
 
+Decided = tuple[Snapshot, Turn]
+
 
 @dataclass(slots=True)
 class Advanced:
-    """How many contacts had a turn, and what went wrong with whom: (contact id, error)."""
+    """How many contacts had a turn, and what went wrong with whom: (contact id, error).
+
+    `claimed` counts queue entries taken, also those of people who are gone: none means that nobody is due.
+    """
 
     turns: int = 0
+    claimed: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -44,9 +52,14 @@ def _advance(tx: Transaction, programme: Programme, needs: SnapshotNeeds, now: d
     if not ids:
         return Advanced()
     snapshots = load_snapshots(tx, ids, needs, now)
-    advanced = Advanced(turns=len(snapshots))
+    advanced = Advanced(turns=len(snapshots), claimed=len(ids))
     decided = [(snapshot, _decide(programme, snapshot, now, advanced)) for snapshot in snapshots]
-    write_turns(tx, decided, now, programme.revision)
+    try:
+        _write(tx, decided, now, programme.revision)
+    except Exception as error:  # noqa: BLE001 - looked at below
+        if not _is_about_a_row(error):
+            raise
+        _write_one_by_one(tx, decided, now, programme.revision, advanced)
     return advanced
 
 
@@ -54,12 +67,37 @@ def _decide(programme: Programme, snapshot: Snapshot, now: datetime, advanced: A
     try:
         return decide(programme, snapshot, now)
     except Exception as error:  # noqa: BLE001 - one person's odd data must not stop everybody's mail
-        told = f"{type(error).__name__}: {error}"
-        advanced.failures.append((snapshot.contact.id, told))
-        return _put_off(snapshot, told, now)
+        return _put_off(snapshot, error, now, advanced)
 
 
-def _put_off(snapshot: Snapshot, told: str, now: datetime) -> Turn:
+def _write(tx: Transaction, decided: Sequence[Decided], now: datetime, revision: int) -> None:
+    with tx.savepoint():
+        write_turns(tx, decided, now, revision)
+
+
+def _write_one_by_one(
+    tx: Transaction, decided: Sequence[Decided], now: datetime, revision: int, advanced: Advanced
+) -> None:
+    for snapshot, turn in decided:
+        try:
+            _write(tx, [(snapshot, turn)], now, revision)
+        except Exception as error:  # noqa: BLE001 - looked at here
+            if not _is_about_a_row(error):
+                raise
+            _write(tx, [(snapshot, _put_off(snapshot, error, now, advanced))], now, revision)
+
+
+def _is_about_a_row(error: Exception) -> bool:
+    """Whether other rows may well be written; a database that is busy, full or gone takes none of them."""
+    if not isinstance(error, DatabaseFault):
+        return True
+    return error.fault in {Fault.DUPLICATE, Fault.INVALID, Fault.OTHER}
+
+
+def _put_off(snapshot: Snapshot, error: Exception, now: datetime, advanced: Advanced) -> Turn:
     """Nothing of hers is touched; she is due again later, when the file or the programme may have been mended."""
+    told = f"{type(error).__name__}: {error}"[:500].encode("ascii", "backslashreplace").decode().replace("\0", "\\0")
+    advanced.failures.append((snapshot.contact.id, told))
     contact = replace(snapshot.contact, due_at=now + PUT_OFF)
-    return Turn(contact=contact, facts=[Fact(now, FactKind.FAILED, Reason.ERROR, detail={"error": told[:500]})])
+    fact = Fact(now, FactKind.FAILED, Reason.ERROR, detail={"error": told})
+    return Turn(contact=contact, facts=[fact], put_off=True)

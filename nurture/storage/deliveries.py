@@ -7,12 +7,12 @@ daemon can no longer do anything to it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, tuple_, update
 
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import Delivery
@@ -22,7 +22,7 @@ from nurture.storage.database import Transaction
 from nurture.storage.rows import contact_of, delivery_of, enrolment_of, select_contacts
 from nurture.storage.tables import HELD, READY, contacts, deliveries, enrolments
 from nurture.storage.turns import in_batch
-from nurture.storage.types import Batch, among, sql
+from nurture.storage.types import Batch, BigId, UTCDateTime, among, sql
 
 _d = deliveries.c
 Key = tuple[int, int]  # contact id, seq
@@ -79,14 +79,15 @@ def claim_deliveries(
     lease: timedelta,
     limit: int,
     *,
-    full_domains: Collection[str] = (),
+    per_domain: int | None = None,
 ) -> list[Claimed]:
     """Take up to `limit` deliveries that may go now: transactional first, then by priority, then by time.
 
-    Leaves out campaigns that are paused and recipients' domains that have no room. Those past `expires_at` are handed
-    out too: their claimer records that.
+    Leaves out campaigns that are paused, people with events that no turn has judged (their gates are shut), and what
+    would bring more than `per_domain` deliveries of one recipients' domain into the hands of all daemons together.
+    Those past `expires_at` are handed out too: their claimer records that.
     """
-    keys = _ready(tx, now, limit, full_domains)
+    keys = _ready(tx, now, limit, per_domain)
     if not keys:
         return []
     claimed = tx.execute(
@@ -114,9 +115,12 @@ def claim_deliveries(
     ]
 
 
-def _ready(tx: Transaction, now: datetime, limit: int, full_domains: Collection[str]) -> list[Key]:
+def _ready(tx: Transaction, now: datetime, limit: int, per_domain: int | None) -> list[Key]:
     """Keys in the order of claims, walking the index rank by rank; PostgreSQL locks them as it goes."""
     paused = paused_campaigns(tx)
+    if per_domain is not None and tx.dialect == "postgresql":  # two who count at once would both find room
+        tx.execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
+    rooms = _Rooms(in_flight_by_domain(tx) if per_domain is not None else {}, per_domain)
     found: list[Key] = []
     rank = -1
     while len(found) < limit:
@@ -124,15 +128,58 @@ def _ready(tx: Transaction, now: datetime, limit: int, full_domains: Collection[
         if next_ is None:
             break
         rank = next_
-        query = select(_d.contact_id, _d.seq).where(sql(READY), _d.rank == rank, _d.not_before <= now)
+        query = select(_d.contact_id, _d.seq, _d.not_before, _d.domain).where(
+            sql(READY), _d.rank == rank, _d.not_before <= now, sql(_NOTHING_UNSEEN)
+        )
         if paused:
             query = query.where(_d.campaign.not_in(sorted(paused)))
-        if full_domains:
-            query = query.where(func.coalesce(_d.domain, "").not_in(sorted(full_domains)))
-        query = query.order_by(_d.not_before, _d.contact_id, _d.seq).limit(limit - len(found))
+        query = query.order_by(_d.not_before, _d.contact_id, _d.seq)
         if tx.dialect == "postgresql":
             query = query.with_for_update(skip_locked=True)
-        found += [(contact_id, seq) for contact_id, seq in tx.execute(query)]
+        found += _with_room(tx, query, rooms, limit - len(found))
+    return found
+
+
+_CLAIM_LOCK = 0x6E757274636C
+# Without it a mail whose gate can only be shut would go to and fro between queue and relay.
+_NOTHING_UNSEEN = """
+    NOT EXISTS (SELECT 1 FROM events WHERE events.contact_id = deliveries.contact_id AND events.processed_at IS NULL)
+"""
+
+
+class _Rooms:
+    """How many more each domain may have."""
+
+    def __init__(self, busy: Mapping[str, int], most: int | None) -> None:
+        self._busy, self._most = dict(busy), most
+
+    @property
+    def full(self) -> list[str]:
+        return sorted(name for name, busy in self._busy.items() if self._most is not None and busy >= self._most)
+
+    def enter(self, domain: str | None) -> bool:
+        if self._most is None or domain is None:
+            return True
+        busy = self._busy.get(domain, 0)
+        self._busy[domain] = busy + 1
+        return busy < self._most
+
+
+def _with_room(tx: Transaction, query: Select[*tuple[Any, ...]], rooms: _Rooms, limit: int) -> list[Key]:
+    """Page on past what finds no room, without the domains that have become full meanwhile."""
+    found: list[Key] = []
+    page = query
+    while len(found) < limit:
+        full = rooms.full
+        rows = tx.execute(
+            (page.where(func.coalesce(_d.domain, "").not_in(full)) if full else page).limit(limit)
+        ).all()
+        found += [(contact_id, seq) for contact_id, seq, _, domain in rows if rooms.enter(domain)][: limit - len(found)]
+        if len(rows) < limit:
+            break
+        contact_id, seq, not_before, _ = rows[-1]
+        last = tuple_(not_before, contact_id, seq, types=[UTCDateTime(), BigId, BigId])
+        page = query.where(tuple_(_d.not_before, _d.contact_id, _d.seq) > last)
     return found
 
 
@@ -174,13 +221,16 @@ def _hold_text(tx: Transaction, holds: Sequence[Hold]) -> str:
     return _HOLDS.text(tx.dialect, [(hold.contact_id, hold.seq, hold.epoch) for hold in holds])
 
 
-def extend_leases(tx: Transaction, owner: str, now: datetime, lease: timedelta) -> int:
-    """Heartbeat: prolong what is ours and not lost yet; how many."""
+def extend_leases(tx: Transaction, holds: Sequence[Hold], owner: str, now: datetime, lease: timedelta) -> int:
+    """Heartbeat: prolong what is in work and not lost yet; how many. What nobody works on must be let go."""
+    if not holds:
+        return 0
+    values = {"batch": _hold_text(tx, holds), "holder": owner, **_lease(tx, now, lease)}
     return tx.execute(
         update(deliveries)
-        .where(sql(HELD), _d.owner == owner, sql(f"lease_until > {tx.lease_clock}"))
+        .where(sql(_ours(tx)), sql(HELD), sql(f"lease_until > {tx.lease_clock}"))
         .values(lease_until=sql(_lease_end(tx))),
-        {"now": now, **_lease(tx, now, lease)} if not tx.database.leases_by_server else _lease(tx, now, lease),
+        values if tx.database.leases_by_server else {"now": now, **values},
     ).rowcount
 
 

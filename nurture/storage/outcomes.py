@@ -88,7 +88,7 @@ def record_outcomes(tx: Transaction, outcomes: Sequence[Outcome], owner: str, no
         if outcome.attempt is not None:
             tried.append(_attempt_row(outcome, outcome.attempt, number))
         facts += [fact_row(contact_id, fact, revision) for fact in outcome.facts]
-        if outcome.state.is_settled or outcome.state is DeliveryState.PLANNED:
+        if outcome.state.is_settled:
             awake.append(contact_id)
     if tried:
         tx.execute(insert(attempts), tried)

@@ -58,14 +58,33 @@ def test_a_claim_brings_everything_its_mail_is_made_of(world: World) -> None:
     assert (claim.epoch, claim.tries, claim.unknowns, claim.domain) == (1, 0, 0, "example.com")
 
 
-def test_domains_without_room_are_left_for_later_and_counted_over_all_daemons(world: World) -> None:
-    for email in ("a@full.example", "b@free.example", "c@full.example"):
-        world.plan(world.person(email))
-    (claim,) = world.claim(full_domains={"full.example"})
-    assert claim.domain == "free.example"
-    assert len(world.claim(owner="another")) == 2
+def test_a_domain_gets_no_more_than_it_may_over_all_daemons(world: World) -> None:
+    for place, email in enumerate(["a@full.example", "b@full.example", "c@full.example", "d@free.example"]):
+        world.plan(world.person(email), not_before=world.now - timedelta(minutes=9 - place))
+    assert [claim.contact.email for claim in world.claim(limit=3, per_domain=2)] == [
+        "a@full.example", "b@full.example", "d@free.example",
+    ]  # fmt: skip
+    assert world.claim(owner="another", per_domain=2) == []
+    assert [claim.contact.email for claim in world.claim(owner="another", per_domain=3)] == ["c@full.example"]
     with world.database.read() as tx:
-        assert in_flight_by_domain(tx) == {"free.example": 1, "full.example": 2}
+        assert in_flight_by_domain(tx) == {"free.example": 1, "full.example": 3}
+
+
+def test_a_full_domain_at_the_head_of_the_queue_holds_nobody_up(world: World) -> None:
+    for number in range(12):
+        world.plan(world.person(f"p{number}@full.example"), not_before=world.now - timedelta(hours=1))
+    world.plan(world.person("last@free.example"))
+    claims = world.claim(limit=3, per_domain=1)
+    assert [claim.domain for claim in claims] == ["full.example", "free.example"]
+
+
+def test_mails_of_people_with_unjudged_events_wait_for_their_turn(world: World) -> None:
+    person = world.person()
+    world.plan(person)
+    world.tell("Order Completed")
+    assert world.claim() == []
+    world.turn(person)
+    assert len(world.claim()) == 1
 
 
 def test_a_mail_past_its_time_is_handed_out_to_be_settled(world: World) -> None:
@@ -187,9 +206,9 @@ def test_a_lost_reply_counts_even_where_the_mail_will_go_again(world: World) -> 
     assert [claim.unknowns for claim in world.claim()] == [1]
 
 
-def test_a_mail_to_be_judged_again_wakes_its_person(world: World) -> None:
+def test_a_mail_that_waits_has_nothing_to_tell_its_person(world: World) -> None:
     person = world.person()
     world.plan(person)
     (claim,) = world.claim()
     assert record(world, claim, DeliveryState.PLANNED, not_before=world.now + timedelta(hours=1))
-    assert (world.states(), world.due()) == (["planned"], [person])
+    assert (world.states(), world.due()) == (["planned"], [])

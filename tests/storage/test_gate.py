@@ -122,15 +122,18 @@ def test_transactional_mail_passes_to_people_who_unsubscribed_and_to_no_other_su
 
 def test_a_heartbeat_prolongs_what_is_ours_and_not_what_is_lost(world: World) -> None:
     claim = claimed(world)
+    hold = Hold(*claim.key, claim.epoch)
     world.now += timedelta(seconds=50)
     with world.database.write() as tx:
-        assert extend_leases(tx, "me", world.now, timedelta(minutes=1)) == 1
-        assert extend_leases(tx, "you", world.now, timedelta(minutes=1)) == 0
+        assert extend_leases(tx, [replace(hold, epoch=hold.epoch + 1)], "me", world.now, timedelta(minutes=1)) == 0
+        assert extend_leases(tx, [], "me", world.now, timedelta(minutes=1)) == 0
+        assert extend_leases(tx, [hold], "me", world.now, timedelta(minutes=1)) == 1
+        assert extend_leases(tx, [hold], "you", world.now, timedelta(minutes=1)) == 0
     world.now += timedelta(seconds=50)
     assert world.gate([claim]) == {claim.key}
     world.now += timedelta(seconds=60)
     with world.database.write() as tx:
-        assert extend_leases(tx, "me", world.now, timedelta(minutes=1)) == 0
+        assert extend_leases(tx, [hold], "me", world.now, timedelta(minutes=1)) == 0
 
 
 def test_after_a_lost_connection_it_can_be_asked_which_gates_stand(world: World) -> None:

@@ -68,11 +68,11 @@ def scans(database: Database, statements: list[tuple[str, Any]]) -> list[str]:
 def test_the_way_of_a_mail_looks_everything_up(world: Any, statements: list[tuple[str, Any]]) -> None:
     person = world.person()
     first, second = world.plan(person), world.plan(person, step="second")
-    claims = world.claim(full_domains={"full.example"})
+    claims = world.claim(per_domain=5)
     world.gate(claims[:1])
     with world.database.write() as tx:
         gated(tx, [Hold(*claims[0].key, 1)], "me")
-        extend_leases(tx, "me", world.now, timedelta(minutes=1))
+        extend_leases(tx, [Hold(*claims[0].key, 1)], "me", world.now, timedelta(minutes=1))
         in_flight_by_domain(tx)
         record_outcomes(tx, [Outcome(*claims[0].key, 1, DeliveryState.SENT, world.now)], "me", world.now)
         release(tx, [Hold(*claims[1].key, 1)], "me")
