@@ -17,7 +17,7 @@ from nurture.errors import StorageError
 from nurture.storage import sqlite
 from nurture.storage.addresses import address_hash, canonical
 from nurture.storage.faults import DatabaseFault, Fault, explain, name_of
-from nurture.storage.types import dump_json
+from nurture.storage.types import dump_json, load_json
 
 Result = TypeVar("Result")
 Dialect = Literal["sqlite", "postgresql"]
@@ -113,6 +113,7 @@ class Database:
         options: dict[str, Any] = {"json_serializer": dump_json}
         options |= {"pool_size": self._pool_size, "max_overflow": 8} if pooled else {"poolclass": NullPool}
         if self.dialect == "sqlite":
+            options["json_deserializer"] = load_json
             engine = create_engine(self.url, connect_args={"timeout": sqlite.BUSY_SECONDS}, **options)
             event.listen(engine, "connect", lambda raw, _: sqlite.configure(raw, foreign_keys=foreign_keys))
             event.listen(engine, "begin", _begin)

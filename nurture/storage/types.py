@@ -79,12 +79,22 @@ def _plain(value: Any) -> Any:
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).encode
 
 
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000").search
+
+
 def dump_json(value: Any) -> str:
     """Compact JSON, the same for both databases: no NaN, and no NUL, which PostgreSQL cannot hold."""
+    if not value and isinstance(value, Mapping):  # most of all JSON there is here
+        return "{}"
     encoded = _encode(value)
-    if "\\u0000" in encoded:
+    if "\\u0000" in encoded and _NUL(encoded):  # and not a backslash that somebody wrote
         raise ValueError("text with a NUL character cannot be stored")
     return encoded
+
+
+def load_json(encoded: str) -> Any:
+    """What `dump_json` wrote."""
+    return {} if encoded == "{}" else json.loads(encoded)
 
 
 class _Many(TypeDecorator[Iterable[Any]]):

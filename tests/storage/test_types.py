@@ -66,9 +66,14 @@ def test_json_comes_back_as_it_was_on_both_databases(table: Database, value: dic
 
 
 def test_json_that_one_of_the_databases_could_not_hold_is_refused_by_both(table: Database) -> None:
-    for value in ({"a": "\0"}, {"a": float("nan")}, {"a": float("inf")}, {"a": object()}):
+    for value in ({"a": "\0"}, {"a": "\\\0"}, {"a": float("nan")}, {"a": float("inf")}, {"a": object()}):
         with pytest.raises(Exception, match=r"NUL|Out of range|cannot be stored"):
             round_trip(table, "json", value)
+
+
+def test_a_backslash_before_u0000_is_no_nul(table: Database) -> None:
+    value = {"a": "\\u0000", "b": "\\\\u0000"}
+    assert round_trip(table, "json", value) == value
 
 
 def test_json_takes_what_the_domain_hands_over() -> None:
