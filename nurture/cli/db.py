@@ -76,16 +76,17 @@ def status(session: Session) -> None:
 def backup(session: Session, file: Path | None) -> None:
     """Copy a SQLite database to FILE, whole and consistent, while daemons go on writing.
 
-    Without FILE, beside the database, named by the time. PostgreSQL has tools of its own: pg_dump.
+    Without FILE, beside the database, named by the time. The copy is on hold: a daemon that is started on it waits for
+    `nurture run --confirm`. PostgreSQL has tools of its own: pg_dump.
     """
-    from nurture.storage.backup import backup as copy
+    from nurture.engine.hold import back_up
 
     database = session.database
     if file is None:
         stamp = session.clock.now().strftime("%Y%m%d-%H%M%S")
         path = database.path if database.dialect == "sqlite" else Path("nurture.db")
         file = path.with_name(f"{path.stem}-{stamp}{path.suffix}")
-    target = copy(database, file)
+    target = back_up(database, file, session.clock.now())
     show(f"{target}  {target.stat().st_size / 1e6:,.1f} MB")
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from nurture.storage.backup import backup
 from nurture.storage.database import Database
 from nurture.storage.duties import mark, marked
 
@@ -47,6 +49,14 @@ def why_held(database: Database) -> str | None:
     """Why nothing moves; None when everything does."""
     with database.read() as tx:
         return _why(marked(tx, HOLD))
+
+
+def back_up(database: Database, target: Path, now: datetime) -> Path:
+    """Copy a SQLite database while it is in use. The copy is on hold: whoever starts it later must know what it is."""
+    made = backup(database, target)
+    with Database(f"sqlite:///{made}", address_secret=database.address_secret) as copy:
+        put_on_hold(copy, f"this is the backup of {now:%Y-%m-%d %H:%M} UTC, and mail may have gone since", now)
+    return made
 
 
 def release(database: Database, now: datetime) -> None:

@@ -1,0 +1,27 @@
+"""Forgetting: once a day, one daemon for all removes what is older than the operator wants to keep."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from nurture.domain.programme import Programme
+from nurture.storage.database import Database
+from nurture.storage.duties import hold_duty
+from nurture.storage.retention import forget_old
+
+DUTY, LEASE = "retention", timedelta(hours=1)
+MOST_BITES = 200  # of one go; the rest waits for the next
+
+
+def forget(database: Database, programme: Programme, keep: timedelta, owner: str, now: datetime) -> int:
+    """Remove what is older than `keep`; how many rows. Mails that can still count against a cap always stay."""
+    if not database.transact(lambda tx: hold_duty(tx, DUTY, owner, now, LEASE)):
+        return 0
+    before = now - max(keep, programme.longest_cap + timedelta(days=1))
+    removed = 0
+    for _ in range(MOST_BITES):
+        bite = database.transact(lambda tx: forget_old(tx, before))
+        removed += bite
+        if not bite:
+            break
+    return removed
