@@ -216,10 +216,8 @@ class Builder:
     def _arithmetic(self, node: ast.BinOp) -> Node:
         op = _ARITHMETIC.get(type(node.op))
         if op is None:
-            words = {ast.BitAnd: "write `and`", ast.BitOr: "write `or`"}
-            raise ExpressionError(
-                "only + - * / calculate", self.at(node.right), words.get(type(node.op))  # type: ignore[call-overload]
-            )  # fmt: skip
+            words: dict[type[ast.operator], str] = {ast.BitAnd: "write `and`", ast.BitOr: "write `or`"}
+            raise ExpressionError("only + - * / calculate", self.at(node.right), words.get(type(node.op)))
         return checked_arithmetic(Arithmetic(op, self.build(node.left), self.build(node.right), self.at(node)))
 
     def _comparisons(self, node: ast.Compare) -> Node:

@@ -31,6 +31,7 @@ def require_truth(node: Node) -> Node:
     kind = kind_of(node)
     if kind in {Kind.TRUTH, Kind.ANY}:
         return node
+    hint: str | None
     if isinstance(node, Past):
         hint = (
             f"ask did({node.event!r})" if node.word in {"last", "first"} else f"compare it, for instance: {node} >= 1"
