@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nurture.clock import Clock, SystemClock
+from nurture.domain.breaker import START_CONCURRENCY, Pace
 from nurture.domain.tokens import Keyring
 from nurture.engine.compose import Composer
 from nurture.engine.dispatch import Dispatcher
@@ -120,7 +121,9 @@ class App:
         if self.settings.delivery is Delivery.SMTP:
             assert self.settings.smtp_url is not None
             relay = Relay.parse(self.settings.smtp_url.get_secret_value())
-            inner = SmtpTransport(relay, self.clock.now, paces=DomainPaces())
+            most = self.settings.per_domain
+            pace = Pace(limit=min(START_CONCURRENCY, most), maximum=most)
+            inner = SmtpTransport(relay, self.clock.now, paces=DomainPaces(pace))
         else:
             inner = InboxTransport(self.inbox_folder, self.clock.now)
         return AllowList(inner, self.settings.allow_list) if self.settings.allow_list else inner

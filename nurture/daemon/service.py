@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from datetime import timedelta
 
 from nurture.app import App
@@ -20,6 +21,7 @@ from nurture.engine.rescue import rescue_abandoned
 from nurture.errors import ConfigurationError, NurtureError
 
 TICK, RESCUE, STATUS, ALIVE = 1.0, 15.0, 60.0, 30.0
+GATHER = 0.02  # seconds: mails end in groups, and one round serves them all
 CLOCK_JUMP = 60.0  # seconds by which the wall clock may run away from the monotonic one
 
 
@@ -32,70 +34,106 @@ class Service:
         self._app, self._roles, self._confirm, self._grace = app, roles, confirm, grace
         self._journal = app.journal
         self._stop = asyncio.Event()
+        self._look = asyncio.Event()
+        self._calls: asyncio.Task[int] | None = None
         self._signals = 0
+        self._jump: str | None = None
         self._held: str | None = None
         self._total = Pumped()
         self._clocks = (app.clock.now().timestamp(), app.clock.monotonic())
 
     async def once(self) -> Pumped:
-        """Everything that is due now, and nothing after it."""
+        """Everything that is due now, and nothing after it. A signal ends it early, in order."""
         self._awaken()
         if self._held is not None:
             raise ConfigurationError(self._hold_message())
-        engine = self._app.engine(self._roles)
+        self._engine = engine = self._app.engine(self._roles)
+        self._listen(then=engine.pump.halt)
         try:
             await engine.in_thread(rescue_abandoned, self._app.database, self._app.clock.now())
             done = await engine.pump.drain()
-            await call_out(self._app.database, self._app.callers(), engine.in_thread, self._app.clock.now)
+            while not self._stop.is_set() and await self._call_out():
+                pass
             return done
         finally:
             await engine.stop(self._grace)
+            await self._sign()
             engine.shut_down()
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT, then drain; a second signal stops at once."""
-        self._awaken()
+        down_for = self._awaken()
+        if self._held is None and down_for > NOTABLE_DOWNTIME:
+            # Late steps are judged by their own late policies, one turn at a time; nothing here hurries them.
+            self._journal.warning("was down", hours=round(down_for / timedelta(hours=1), 1))
         self._engine = self._app.engine(self._roles)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal)
+        self._engine.dispatcher.on_end = self._look.set
+        self._listen(then=self._look.set)
         metronome = Metronome()
         metronome.every(TICK, "tick", self._tick)
         metronome.every(RESCUE, "rescue", self._rescue)
         metronome.every(STATUS, "status", self._tell)
         metronome.every(ALIVE, "alive", self._sign)
-        metronome.start()
         self._journal.info("started", **self._app.summary(), roles=",".join(sorted(self._roles)))
+        metronome.start()
         try:
-            await self._tick()
-            await self._stop.wait()
+            await self._work()
         finally:
             metronome.stop()
             self._journal.info("stopping", in_flight=self._engine.dispatcher.in_flight)
             await self._engine.stop(self._grace)
+            await self._end_calls()
             await self._sign()
             self._engine.shut_down()
             self._journal.info("stopped", turns=self._total.turns, **self._engine.dispatcher.counts)
 
-    # --- jobs of the metronome
+    async def _work(self) -> None:
+        """Round after round while something moves; else until the next tick, or until a mail in flight has ended."""
+        while not self._stop.is_set():
+            if not await self._round():
+                await self._look.wait()
+                await asyncio.sleep(GATHER)
+                self._look.clear()
 
-    async def _tick(self) -> None:
-        if self._stop.is_set():
-            return
+    async def _round(self) -> bool:
+        """Whether something moved."""
         try:
             await self._check_clock()
             self._held = await self._engine.in_thread(why_held, self._app.database)
-            if self._held is None:
-                ticked = await self._engine.pump.tick()
-                self._total += ticked
-                if ticked.calls:
-                    clock = self._app.clock.now
-                    await call_out(self._app.database, self._app.callers(), self._engine.in_thread, clock)
-        except (NurtureError, ConfigurationError) as error:
-            self._journal.error("tick failed", error=str(error))
+            if self._held is not None:
+                return False
+            ticked = await self._engine.pump.tick()
+            self._total += ticked
+            if ticked.calls and (self._calls is None or self._calls.done()):
+                self._calls = asyncio.create_task(self._call_out())
+        except Exception as error:  # noqa: BLE001 - the database says what is left to do: try again at the next tick
+            self._journal.error("tick failed", error=_told(error))
+            return False
+        return ticked.more
+
+    async def _call_out(self) -> int:
+        """Beside the mail, not before it: a webhook may be slow."""
+        try:
+            return await call_out(self._app.database, self._app.callers(), self._engine.in_thread, self._app.clock.now)
+        except NurtureError as error:  # they show again by themselves
+            self._journal.error("calls failed", error=str(error))
+            return 0
+
+    async def _end_calls(self) -> None:
+        if self._calls is not None and not self._calls.done():
+            await asyncio.wait({self._calls}, timeout=self._grace)
+            self._calls.cancel()
+
+    # --- jobs of the metronome
+
+    async def _tick(self) -> None:
+        self._look.set()
 
     async def _rescue(self) -> None:
         try:
+            await self._check_clock()
+            if self._held is not None:  # leases mean nothing by a clock that nobody trusts
+                return
             rescued = await self._engine.in_thread(rescue_abandoned, self._app.database, self._app.clock.now())
         except NurtureError as error:
             self._journal.error("rescue failed", error=str(error))
@@ -119,9 +157,10 @@ class Service:
             except NurtureError as error:
                 self._journal.error("no sign of life left", error=str(error))
 
-    # --- clocks and holds
+    # --- clocks, holds, signals
 
-    def _awaken(self) -> None:
+    def _awaken(self) -> timedelta:
+        """For how long nobody was here; `_held` says whether anything may move."""
         database, now = self._app.database, self._app.clock.now()
         if self._confirm:
             release(database, now)
@@ -129,9 +168,7 @@ class Service:
         self._held = awakening.held
         if self._held is not None:
             self._journal.error("on hold", why=self._hold_message())
-        elif awakening.down_for > NOTABLE_DOWNTIME:
-            # Late steps are judged by their own late policies, one turn at a time; nothing here hurries them.
-            self._journal.warning("was down", hours=round(awakening.down_for / timedelta(hours=1), 1))
+        return awakening.down_for
 
     def _hold_message(self) -> str:
         return f"on hold: {self._held}. If all is well, `nurture run --confirm` goes on; what is too late is skipped"
@@ -141,13 +178,29 @@ class Service:
         drift = (wall - self._clocks[0]) - (steady - self._clocks[1])
         self._clocks = (wall, steady)
         if abs(drift) > CLOCK_JUMP:
-            why = f"the clock jumped by {drift:+.0f} seconds"
+            self._jump = f"the clock jumped by {drift:+.0f} seconds"
             self._journal.error("clock jumped", seconds=round(drift))
-            await self._engine.in_thread(put_on_hold, self._app.database, why, self._app.clock.now())
+        if self._jump is not None:  # until it is written down: a database that is busy now must not make us forget
+            self._held = self._jump
+            await self._engine.in_thread(put_on_hold, self._app.database, self._jump, self._app.clock.now())
+            self._jump = None
 
-    def _on_signal(self) -> None:
-        self._signals += 1
-        if self._signals > 1:
-            self._journal.warning("stopped at once")
-            os._exit(1)  # whatever is on the wire is in the database as claimed or gated: the next start settles it
-        self._stop.set()
+    def _listen(self, then: Callable[[], None]) -> None:
+        """SIGTERM and SIGINT ask for an orderly end, and `then` is told."""
+
+        def on_signal() -> None:
+            self._signals += 1
+            if self._signals > 1:
+                self._journal.warning("stopped at once")
+                os._exit(1)  # what is on the wire is in the database as claimed or gated: the next start settles it
+            self._stop.set()
+            then()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+
+
+def _told(error: Exception) -> str:
+    known = isinstance(error, NurtureError | ConfigurationError)
+    return str(error) if known else f"{type(error).__name__}: {error}"

@@ -16,6 +16,7 @@ from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.needs import SnapshotNeeds
 from nurture.domain.programme import Programme
 from nurture.domain.snapshot import Snapshot, Turn
+from nurture.storage.contacts import get_many
 from nurture.storage.database import Database, Transaction
 from nurture.storage.faults import DatabaseFault, Fault
 from nurture.storage.queue import claim_due
@@ -51,16 +52,34 @@ def _advance(tx: Transaction, programme: Programme, needs: SnapshotNeeds, now: d
     ids = claim_due(tx, now, limit)
     if not ids:
         return Advanced()
-    snapshots = load_snapshots(tx, ids, needs, now)
-    advanced = Advanced(turns=len(snapshots), claimed=len(ids))
-    decided = [(snapshot, _decide(programme, snapshot, now, advanced)) for snapshot in snapshots]
+    advanced = Advanced(claimed=len(ids))
+    decided = _decided(tx, ids, programme, needs, now, advanced)
+    advanced.turns = len(decided)
     try:
         _write(tx, decided, now, programme.revision)
-    except Exception as error:  # noqa: BLE001 - looked at below
+    except Exception as error:
         if not _is_about_a_row(error):
             raise
         _write_one_by_one(tx, decided, now, programme.revision, advanced)
     return advanced
+
+
+def _decided(
+    tx: Transaction,
+    ids: Sequence[int],
+    programme: Programme,
+    needs: SnapshotNeeds,
+    now: datetime,
+    advanced: Advanced,
+) -> list[Decided]:
+    try:
+        snapshots = load_snapshots(tx, ids, needs, now)
+    except (KeyError, TypeError, ValueError) as error:  # a row that this version of ours cannot read
+        if len(ids) > 1:
+            return [each for id_ in ids for each in _decided(tx, [id_], programme, needs, now, advanced)]
+        unread = [Snapshot(contact) for contact in get_many(tx, ids).values()]
+        return [(snapshot, _put_off(snapshot, error, now, advanced)) for snapshot in unread]
+    return [(snapshot, _decide(programme, snapshot, now, advanced)) for snapshot in snapshots]
 
 
 def _decide(programme: Programme, snapshot: Snapshot, now: datetime, advanced: Advanced) -> Turn:
@@ -81,7 +100,7 @@ def _write_one_by_one(
     for snapshot, turn in decided:
         try:
             _write(tx, [(snapshot, turn)], now, revision)
-        except Exception as error:  # noqa: BLE001 - looked at here
+        except Exception as error:
             if not _is_about_a_row(error):
                 raise
             _write(tx, [(snapshot, _put_off(snapshot, error, now, advanced))], now, revision)

@@ -12,8 +12,10 @@ from datetime import datetime
 from itertools import groupby
 
 from nurture.domain.programme import CampaignStatus, Cap, Programme
+from nurture.engine.revisions import load
+from nurture.errors import ConfigurationError, NurtureError
 from nurture.storage import audits
-from nurture.storage.database import Database
+from nurture.storage.database import Database, Transaction
 from nurture.storage.reports import AuditMail, audit_mails
 
 MOST_SHOWN = 100
@@ -56,8 +58,9 @@ def audit(
     """Check everything. `progress` is told how many contacts have been recounted."""
     result = Audit()
     with database.read() as tx:
+        caps = _CapsOfTheirTime(tx, programme)
         for number, (contact_id, mails) in enumerate(groupby(audit_mails(tx), lambda mail: mail.contact_id), 1):
-            for finding in over_caps(contact_id, list(mails), programme.caps, now, result):
+            for finding in over_caps(contact_id, list(mails), caps, now, result):
                 result.found(finding)
             if number % 1000 == 0:
                 progress(number)
@@ -81,19 +84,46 @@ def _held(programme: Programme) -> frozenset[str]:
 _HOLDING = frozenset({CampaignStatus.DRAFT, CampaignStatus.PAUSED})
 
 
+class _CapsOfTheirTime:
+    """A mail was right if it kept the caps that held when it was planned; another revision may have tightened them."""
+
+    def __init__(self, tx: Transaction, programme: Programme) -> None:
+        self._tx = tx
+        self._by_revision: dict[int, Sequence[Cap]] = {programme.revision: programme.caps}
+        self.now = programme.caps
+
+    def held(self, cap: Cap, revision: int) -> bool:
+        if revision not in self._by_revision:
+            self._by_revision[revision] = self._read(revision)
+        return any(
+            old.max <= cap.max and old.per >= cap.per and old.category in {None, cap.category}
+            for old in self._by_revision[revision]
+        )
+
+    def _read(self, revision: int) -> Sequence[Cap]:
+        """Asked for only where something looks wrong. What cannot be read any more excuses nothing."""
+        try:
+            return load(self._tx, revision).programme.caps
+        except (NurtureError, ConfigurationError):
+            return self.now
+
+
 def over_caps(
-    contact_id: int, mails: Sequence[AuditMail], caps: Sequence[Cap], now: datetime, result: Audit
+    contact_id: int, mails: Sequence[AuditMail], caps: _CapsOfTheirTime, now: datetime, result: Audit
 ) -> Iterator[Finding]:
     """Every rolling window of one person that holds more mails than a cap allows."""
     result.count("contacts")
     result.count("mails", len(mails))
-    for cap in caps:
+    for cap in caps.now:
         counted = [mail for mail in mails if cap.category is None or cap.category == mail.category]
         counted.sort(key=lambda mail: mail.at or now)
         result.count("windows", len(counted))
-        for first, last in zip(counted, counted[cap.max :], strict=False):
+        for place, (first, last) in enumerate(zip(counted, counted[cap.max :], strict=False)):
             begins, ends = first.at or now, last.at or now
-            if ends - begins < cap.per:
+            if ends - begins >= cap.per:
+                continue
+            planned_last = max(counted[place : place + cap.max + 1], key=lambda mail: mail.seq)
+            if caps.held(cap, planned_last.revision):
                 names = f"{first.campaign}/{first.step} and {last.campaign}/{last.step}"
                 yield Finding(
                     "never one too many",

@@ -12,11 +12,13 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
 from nurture.domain.recheck import Proceed, recheck
+from nurture.domain.retry import Attempt
 from nurture.domain.snapshot import Snapshot
 from nurture.engine import outcome as judge
 from nurture.engine.feedback import report_dead_address
@@ -27,14 +29,16 @@ from nurture.sending.mail import OutgoingMail
 from nurture.sending.transport import Transport
 from nurture.storage import deliveries as rows
 from nurture.storage.database import Database, Transaction
-from nurture.storage.deliveries import Claimed, GateRequest, Hold, Key
-from nurture.storage.faults import DatabaseFault
+from nurture.storage.deliveries import Claimed, GateRequest, Hold
+from nurture.storage.faults import DatabaseFault, Fault
 from nurture.storage.outcomes import Outcome, record_outcomes
 from nurture.storage.snapshots import load_snapshots
 
 LEASE = timedelta(seconds=60)
 HEARTBEAT = 15.0  # seconds; a lease survives three missed beats
+LAST_WORDS = 5.0  # seconds to record outcomes in, however short the grace
 DATABASE_PAUSE = 1.0  # seconds between tries to record an outcome
+_ABOUT_A_ROW = frozenset({Fault.DUPLICATE, Fault.INVALID, Fault.OTHER})
 
 
 class Compose(Protocol):
@@ -71,36 +75,45 @@ class Dispatcher:
         self._owner, self._clock, self._executor, self._journal = owner, clock, executor, journal
         self._capacity, self._per_domain = capacity, per_domain
         self._gates: GroupCommit[GateRequest, bool] = GroupCommit(self._commit_gates, executor)
-        self._outcomes: GroupCommit[Outcome, bool] = GroupCommit(self._commit_outcomes, executor)
-        self._tasks: dict[Key, asyncio.Task[None]] = {}
-        self._holds: dict[Key, Hold] = {}
+        self._outcomes: GroupCommit[Outcome, bool | DatabaseFault] = GroupCommit(self._commit_outcomes, executor)
+        self._tasks: dict[Hold, asyncio.Task[None]] = {}
         self._heart: asyncio.Task[None] | None = None
         self._stopping = False
         self.counts: dict[str, int] = {}
+        self.on_end: Callable[[], None] = lambda: None  # told whenever there is room again
 
     @property
     def in_flight(self) -> int:
         return len(self._tasks)
 
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping
+
     async def fill(self, applied: Applied) -> int:
         """Claim as much as there is room for, and set it on its way; how many."""
-        room = self._capacity - len(self._tasks)
+        room = min(self._capacity, self._transport.room(self._capacity)) - len(self._tasks)
         if room <= 0 or self._stopping:
             return 0
         loop = asyncio.get_running_loop()
         claims = await loop.run_in_executor(self._executor, self._claim, applied, room)
+        if self.is_stopping:  # nobody would wait for them any more
+            await self._give_back([claimed for claimed, _ in claims], self._clock())
+            return 0
         for claimed, snapshot in claims:
+            hold = Hold(*claimed.key, claimed.epoch)
             task = loop.create_task(self._deliver(applied, claimed, snapshot))
-            self._tasks[claimed.key] = task
-            self._holds[claimed.key] = Hold(*claimed.key, claimed.epoch)
-            task.add_done_callback(partial(self._forget, claimed.key))
+            self._tasks[hold] = task
+            task.add_done_callback(partial(self._forget, hold))
         if claims and self._heart is None:
             self._heart = loop.create_task(self._beat())
         return len(claims)
 
-    def _forget(self, key: Key, _: asyncio.Task[None]) -> None:
-        self._tasks.pop(key, None)
-        self._holds.pop(key, None)
+    def _forget(self, hold: Hold, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(hold, None)
+        self.on_end()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._journal.error("delivery lost", contact=hold.contact_id, delivery=hold.seq, error=_told(error))
 
     async def wait(self, at_most: float | None = None) -> None:
         """Until something in flight has ended (or `at_most` seconds have passed)."""
@@ -110,9 +123,11 @@ class Dispatcher:
     async def stop(self, grace: float = 30.0) -> None:
         """Claim no more; let what is on the wire end for `grace` seconds; give the rest back untried."""
         self._stopping = True
+        end = asyncio.get_running_loop().time() + grace
         await self._transport.close(grace)
-        if self._tasks:
-            _, late = await asyncio.wait(list(self._tasks.values()), timeout=grace)
+        if self._tasks:  # the wire is done with them: what is left is to write down what came of it
+            left = max(end - asyncio.get_running_loop().time(), LAST_WORDS)
+            _, late = await asyncio.wait(list(self._tasks.values()), timeout=left)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -145,7 +160,16 @@ class Dispatcher:
                 passed = rows.gated(tx, [Hold(r.contact_id, r.seq, r.epoch) for r in requests], self._owner)
         return [(request.contact_id, request.seq) in passed for request in requests]
 
-    def _commit_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[bool]:
+    def _commit_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[bool | DatabaseFault]:
+        """One commit for all; each alone where that fails for a reason that lies in a row."""
+        try:
+            return self._write(outcomes)
+        except DatabaseFault as fault:
+            if len(outcomes) == 1 or fault.fault not in _ABOUT_A_ROW:
+                return [fault] * len(outcomes)
+        return [answer for outcome in outcomes for answer in self._commit_outcomes([outcome])]
+
+    def _write(self, outcomes: Sequence[Outcome]) -> Sequence[bool]:
         now = self._clock()
         written = self._database.transact(lambda tx: record_outcomes(tx, outcomes, self._owner, now))
         return [outcome.key in written for outcome in outcomes]
@@ -159,16 +183,16 @@ class Dispatcher:
         try:
             outcome = await self._outcome(applied, claimed, snapshot)
         except asyncio.CancelledError:
-            await self._give_back(claimed)
+            await self._give_back([claimed], self._clock())
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this mail alone
-            self._journal.error("delivery failed", **_who(claimed), error=f"{type(error).__name__}: {error}")
-            await self._give_back(claimed)
+            self._journal.error("delivery failed", **_who(claimed), error=_told(error))
+            await self._give_back([claimed], self._clock() + judge.RELAY_PAUSE)
             return
         await self._record(outcome)
         self.counts[outcome.state.value] = self.counts.get(outcome.state.value, 0) + 1
         if outcome.attempt is not None and judge.is_dead_address(outcome.attempt):
-            await self._in_thread(report_dead_address, self._database, claimed, outcome.attempt, self._clock())
+            await self._report(claimed, outcome.attempt)
 
     async def _outcome(self, applied: Applied, claimed: Claimed, snapshot: Snapshot) -> Outcome:
         now = self._clock()
@@ -190,39 +214,45 @@ class Dispatcher:
 
     async def _record(self, outcome: Outcome) -> None:
         """Until it is written: while the process lives, what the relay said is not forgotten."""
+        while isinstance(written := await self._outcomes.submit(outcome), DatabaseFault):
+            if written.fault in _ABOUT_A_ROW and (outcome.attempt is not None or outcome.facts):
+                # The words cannot be stored; what they mean can.
+                self._journal.error("outcome written without words", **_named(outcome), error=str(written))
+                outcome = replace(outcome, attempt=None, facts=())
+                continue
+            self._journal.warning("outcome waits for the database", **_named(outcome), error=str(written))
+            await asyncio.sleep(DATABASE_PAUSE)
+        if not written:
+            self._journal.warning("outcome came too late", **_named(outcome))
+
+    async def _report(self, claimed: Claimed, attempt: Attempt) -> None:
         while True:
             try:
-                written = await self._outcomes.submit(outcome)
+                await self._in_thread(report_dead_address, self._database, claimed, attempt, self._clock())
             except DatabaseFault as fault:
-                if not (fault.passes or fault.commit_unknown):
-                    raise
-                self._journal.warning("outcome waits for the database", error=str(fault))
+                self._journal.warning("bounce waits for the database", **_who(claimed), error=str(fault))
                 await asyncio.sleep(DATABASE_PAUSE)
-                continue
-            if not written:
-                self._journal.warning("outcome came too late", contact=outcome.contact_id, delivery=outcome.seq)
-            return
+            else:
+                return
 
-    async def _give_back(self, claimed: Claimed) -> None:
-        hold = Hold(*claimed.key, claimed.epoch)
-        later = self._clock() + judge.RELAY_PAUSE
+    async def _give_back(self, claims: Sequence[Claimed], not_before: datetime) -> None:
+        holds = [Hold(*claimed.key, claimed.epoch) for claimed in claims]
 
         def work(tx: Transaction) -> int:
-            return rows.release(tx, [hold], self._owner, not_before=later)
+            return rows.release(tx, holds, self._owner, not_before=not_before)
 
         try:
             await self._in_thread(self._database.transact, work)
-        except DatabaseFault as fault:  # its lease ends by itself
-            self._journal.warning("claim not given back", **_who(claimed), error=str(fault))
+        except DatabaseFault as fault:  # their leases end by themselves
+            self._journal.warning("claims not given back", number=len(claims), error=str(fault))
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT)
-            if self._tasks:
-                try:
-                    await self._in_thread(self._extend, list(self._holds.values()))
-                except DatabaseFault as fault:
-                    self._journal.warning("leases not extended", error=str(fault))
+            try:
+                await self._in_thread(self._extend, list(self._tasks))
+            except Exception as error:  # noqa: BLE001 - a heart that stopped for one error would lose every lease
+                self._journal.warning("leases not extended", error=_told(error))
 
     async def _in_thread(self, work: Callable[..., object], *arguments: object) -> object:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
@@ -236,6 +266,14 @@ def _asks(applied: Applied, claimed: Claimed) -> bool:
 
 def _plain(claimed: Claimed) -> Snapshot:
     return Snapshot(contact=claimed.contact, enrolments=[claimed.enrolment])
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _named(outcome: Outcome) -> dict[str, object]:
+    return {"contact": outcome.contact_id, "delivery": outcome.seq, "state": outcome.state.value}
 
 
 def _who(claimed: Claimed) -> dict[str, object]:

@@ -16,6 +16,7 @@ from nurture.domain.event import NOTHING
 from nurture.storage.database import Database
 from nurture.storage.events import Arrival, StoredEvents, store_events
 from nurture.storage.identities import Identity
+from nurture.storage.types import dump_json
 
 RESERVED = "nurture."
 BATCH = 1000
@@ -65,8 +66,9 @@ def _ingest(
 ) -> None:
     places, arrivals = [], []
     for place, event in enumerate(batch, start=first):
-        if event.name is not None and event.name.startswith(RESERVED) and not trusted:
-            result.rejected.append((place, f'event names beginning with "{RESERVED}" are nurture\'s own'))
+        refusal = _refusal(event, trusted)
+        if refusal is not None:
+            result.rejected.append((place, refusal))
             continue
         places.append(place)
         arrivals.append(_arrival(event, now))
@@ -78,6 +80,36 @@ def _ingest(
     for index, contact in enumerate(stored.contacts):
         if contact is None and index not in told_before:
             result.rejected.append((places[index], "names nobody: an e-mail address or a user id is needed"))
+
+
+def _refusal(event: IncomingEvent, trusted: bool) -> str | None:
+    """Why this event cannot be taken. One that cannot be stored would take all others of its batch with it."""
+    if event.name is not None and event.name.startswith(RESERVED) and not trusted:
+        return f'event names beginning with "{RESERVED}" are nurture\'s own'
+    if event.name is not None and not event.name.strip():
+        return "its name is empty"
+    if event.at is not None and event.at.tzinfo is None:
+        return "its time has no zone: write it as 2026-03-02T09:00:00Z"
+    for what, text, most in (
+        ("name", event.name, 200), ("message id", event.message_id, 255), ("user id", event.external_id, 255),
+        ("e-mail address", event.email, 320), ("zone", event.zone, 100), ("locale", event.locale, 100),
+        ("source", event.source, 100),
+    ):  # fmt: skip
+        if text and (len(text) > most or not _is_storable(text)):
+            return f"its {what} is longer than {most} characters, or holds characters that are no text"
+    try:
+        text = dump_json([dict(event.properties), dict(event.traits or {})])
+    except (TypeError, ValueError, RecursionError) as error:
+        return f"its data cannot be stored as JSON: {error}"
+    return None if _is_storable(text) else "its data holds characters that are no text"
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return "\0" not in text
 
 
 def _arrival(event: IncomingEvent, now: datetime) -> Arrival:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -81,7 +82,10 @@ def of_recheck(claimed: Claimed, judged: NotNow | Dropped, now: datetime) -> Out
         state, not_before, detail = DeliveryState.PLANNED, judged.until, {"until": judged.until.isoformat()}
     else:
         state, not_before, detail = judged.state, None, judged.detail
-    return _unsent(claimed, state, judged.reason, now, not_before, detail)
+    outcome = _unsent(claimed, state, judged.reason, now, not_before, detail)
+    if judged.reason is Reason.CAMPAIGN_PAUSED and claimed.delivery.not_before > claimed.delivery.planned_at:
+        return replace(outcome, facts=())  # said once; it asks again every few minutes
+    return outcome
 
 
 def of_template_error(claimed: Claimed, told: str, now: datetime) -> Outcome:

@@ -21,6 +21,7 @@ from nurture.storage.database import Database
 from nurture.storage.queue import Waiting, waiting
 
 _Result = TypeVar("_Result")
+GLANCE = 1.0  # seconds
 
 
 class Role(StrEnum):
@@ -37,18 +38,20 @@ EVERY_ROLE = frozenset(Role)
 class Pumped:
     """What one tick, or one drain, has done. `mails` were claimed; their outcomes are in the dispatcher's counts.
 
-    `calls`: there are webhooks or alerts to be made.
+    `calls`: there are webhooks or alerts to be made. `more`: something moved, so that there may be more to do at once.
     """
 
     turns: int = 0
     mails: int = 0
     calls: bool = False
+    more: bool = False
     failures: list[tuple[int, str]] = field(default_factory=list)
 
     def __iadd__(self, other: Pumped) -> Self:
         self.turns += other.turns
         self.mails += other.mails
         self.calls = self.calls or other.calls
+        self.more = other.more
         self.failures += other.failures
         return self
 
@@ -74,19 +77,17 @@ class Pump:
         self._stopping = False
 
     async def tick(self) -> Pumped:
-        """Every due turn, and as many mails as there is room for."""
+        """One round: a batch of due turns, and as many mails as there is room for."""
         done = Pumped()
         applied, waits = await self._in_thread(self._look)
-        advances, dispatches = Role.ADVANCE in self._roles, Role.DISPATCH in self._roles
-        while not self._stopping:
-            turns = await self._advance(applied) if advances and waits.turns else Advanced()
-            done.turns += turns.turns
-            done.failures += turns.failures
-            if dispatches and (waits.mails or turns.turns):
-                done.mails += await self._dispatcher.fill(applied)
-            if turns.turns < self._batch:
-                break
         done.calls = waits.calls
+        turns = Advanced()
+        if Role.ADVANCE in self._roles and waits.turns and not self._stopping:
+            turns = await self._advance(applied)
+        if Role.DISPATCH in self._roles and (waits.mails or turns.turns) and not self._stopping:
+            done.mails = await self._dispatcher.fill(applied)
+        done.turns, done.failures = turns.turns, turns.failures
+        done.more = turns.claimed > 0 or done.mails > 0
         for contact, error in done.failures:
             self._journal.error("turn failed", contact=contact, error=error)
         return done
@@ -97,15 +98,20 @@ class Pump:
         while not self._stopping:
             ticked = await self.tick()
             done += ticked
-            if self._dispatcher.in_flight:
-                await self._dispatcher.wait()
-            elif not ticked.turns and not ticked.mails:
+            if ticked.more:
+                continue
+            if not self._dispatcher.in_flight:
                 break
+            await self._dispatcher.wait(at_most=GLANCE)  # a mail that hangs must not hold up the others
         return done
+
+    def halt(self) -> None:
+        """No new turns and claims."""
+        self._stopping = True
 
     async def stop(self, grace: float = 30.0) -> None:
         """No new turns and claims; what is on the wire may end."""
-        self._stopping = True
+        self.halt()
         await self._dispatcher.stop(grace)
 
     def _look(self) -> tuple[Applied, Waiting]:

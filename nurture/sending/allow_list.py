@@ -27,5 +27,8 @@ class AllowList:
             return Attempt(Phase.CONNECT, fault=Fault.NOT_ALLOWED, text=text)
         return await self._inner.send(mail, gate)
 
+    def room(self, full: int) -> int:
+        return self._inner.room(full)
+
     async def close(self, grace: float = 30.0) -> None:
         await self._inner.close(grace)

@@ -53,6 +53,9 @@ class InboxTransport:
         # Not cancelled half-way: the thread would go on and nobody would know the outcome.
         return await asyncio.shield(asyncio.to_thread(self._deliver, mail))
 
+    def room(self, full: int) -> int:
+        return full
+
     async def close(self, grace: float = 30.0) -> None:  # noqa: ARG002 - the protocol's; nothing is ever on its way here
         self._is_closing = True
 

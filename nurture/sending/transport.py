@@ -22,6 +22,9 @@ class Transport(Protocol):
         Never raises for what the other side does. An exception of the gate is passed on; nothing was sent then.
         """
 
+    def room(self, full: int) -> int:
+        """How many mails may be under way now, where `full` may in good times: 0 while nothing can be delivered."""
+
     async def close(self, grace: float = 30.0) -> None:
         """Take no more, let what is on its way finish for `grace` seconds, hang up."""
 
@@ -49,6 +52,9 @@ class SmtpTransport:
             attempt = await self._pool.send(mail, gate)
             self._paces.learn(mail.recipient, attempt)
             return attempt
+
+    def room(self, full: int) -> int:
+        return self.health.room(full)
 
     async def close(self, grace: float = 30.0) -> None:
         await self._pool.close(grace)

@@ -171,9 +171,7 @@ def _with_room(tx: Transaction, query: Select[*tuple[Any, ...]], rooms: _Rooms, 
     page = query
     while len(found) < limit:
         full = rooms.full
-        rows = tx.execute(
-            (page.where(func.coalesce(_d.domain, "").not_in(full)) if full else page).limit(limit)
-        ).all()
+        rows = tx.execute((page.where(func.coalesce(_d.domain, "").not_in(full)) if full else page).limit(limit)).all()
         found += [(contact_id, seq) for contact_id, seq, _, domain in rows if rooms.enter(domain)][: limit - len(found)]
         if len(rows) < limit:
             break
