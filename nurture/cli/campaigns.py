@@ -99,7 +99,8 @@ def show_(session: Session, campaign: str) -> None:
 def pause(session: Session, campaign: str, yes: bool) -> None:
     """Hold all mail of a campaign, on every daemon, from this moment on.
 
-    People keep their places. What is on its way to the relay already is the last that goes.
+    People inside keep their places, and nobody new comes in meanwhile. What is on its way to the relay already is the
+    last that goes.
     """
     from nurture.storage.controls import pause as pause_campaign
 

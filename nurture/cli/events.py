@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
@@ -80,10 +81,9 @@ def send(
         message_id=message_id,
         place="events send",
     )
-    now = session.clock.now()
     # Typed twice means twice: only a --message-id makes a repeat harmless.
-    incoming = _incoming(signal, signal.message_id or f"typed-{now.isoformat()}")
-    result = ingest(session.database, [incoming], now)
+    incoming = _incoming(signal, signal.message_id or f"typed-{secrets.token_hex(12)}")
+    result = ingest(session.database, [incoming], session.clock.now())
     answer(_plain(result), lambda: _tell_one(signal, result))
 
 

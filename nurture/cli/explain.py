@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from nurture.cli.contacts import contact_data
 from nurture.cli.lazy import Command
-from nurture.cli.output import answer, bad, faint, good, printable, say, show, strong, when
+from nurture.cli.output import answer, bad, faint, good, plural, printable, say, show, strong, when
 from nurture.cli.session import Session, json_option, pass_session
 from nurture.errors import NurtureError
 
 if TYPE_CHECKING:
     from nurture.engine.explain import CampaignStory, Explanation, Told
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 
 
 @click.command(cls=Command)
@@ -60,11 +64,14 @@ def _tell(found: Explanation, *, all_campaigns: bool) -> None:
     for story in inside:
         show()
         _tell_inside(story)
-    others = [story for story in found.campaigns if story.state == "never"]
-    if others:
+    refused = [story for story in found.campaigns if story.state == "never" and (story.told or not all_campaigns)]
+    if refused:
         show()
-        for story in others:
-            show(f"{faint('not in')} {story.campaign}: {printable(story.never)}")
+    for story in refused:
+        show(f"{faint('not in')} {story.campaign}: {_local(story.never, found.zone)}")
+    others = sum(story.state == "never" for story in found.campaigns) - len(refused)
+    if others:
+        show(faint(f"Never in {plural(others, 'other campaign')}; --campaign NAME says why not."))
     if all_campaigns and not inside:
         show("In no campaign now.")
     whose = "hers" if found.zone_is_hers else "the project's, since none is known for this person"
@@ -73,8 +80,13 @@ def _tell(found: Explanation, *, all_campaigns: bool) -> None:
 
 def _tell_line(line: Told, zone: str) -> None:
     what = f"{line.campaign}: {line.what}" if line.campaign else line.what
-    why = f"  {faint(printable(line.why))}" if line.why else ""
+    why = f"  {faint(_local(line.why, zone))}" if line.why else ""
     show(f"{when(line.at, zone).rjust(21)}  {printable(what)}{why}")
+
+
+def _local(text: str, zone: str) -> str:
+    """Text with its instants on her own clock."""
+    return _INSTANT.sub(lambda found: when(datetime.fromisoformat(found[0]), zone), printable(text))
 
 
 def _tell_inside(story: CampaignStory) -> None:

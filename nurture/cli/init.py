@@ -156,5 +156,5 @@ def _mind_what_was_kept(directory: Path, plan: Plan) -> None:
         shown = ", ".join(plan.kept[:3]) + (", ..." if len(plan.kept) > 3 else "")
         say(f"{plural(len(plan.kept), 'file was', 'files were')} there already and stayed as they were: {shown}")
     env = directory / ".env"
-    if ".env" in plan.kept and "NURTURE_SECRET_KEY" not in env.read_text(encoding="utf-8", errors="replace"):
+    if ".env" in plan.kept and not (env.is_file() and b"NURTURE_SECRET_KEY" in env.read_bytes()):
         say(f"{env} has no NURTURE_SECRET_KEY; add a line with 32 random characters or more.")

@@ -42,7 +42,9 @@ class Group(click.Group):
         self.sections = dict(sections or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self.lazy, *(name for name in super().list_commands(ctx) if name not in self.lazy)]
+        known = [*self.lazy, *(name for name in super().list_commands(ctx) if name not in self.lazy)]
+        shown = [name for names in self.sections.values() for name in names]
+        return [*shown, *(name for name in known if name not in shown)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.lazy:

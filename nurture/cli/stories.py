@@ -13,10 +13,10 @@ from nurture.cli.session import json_option
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @json_option
 def test(words: tuple[str, ...]) -> None:
-    """Play the stories in campaigns/tests and see whether the right mails come of them.
+    """Play the stories beside the campaigns.
 
-    With a WORD, only stories whose name, campaign or file has it. Offline, on a virtual clock. Exits with 1 if one
-    fails.
+    Each file in campaigns/tests tells what happens to an example person, and which mails must come of it. With a
+    WORD, only stories whose name, campaign or file has it. Offline, on a virtual clock. Exits with 1 if one fails.
     """
     from pathlib import Path
 

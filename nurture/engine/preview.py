@@ -136,11 +136,16 @@ def real(database: Database, applied: Applied, name: str, now: datetime) -> Some
 
 
 def best_example(applied: Applied, mail: Mail, now: datetime) -> Somebody:
-    """The first example person who has data for this campaign, else the first of all. Raises NurtureError."""
+    """An example person who has data for this campaign; of several the plainest, by her short address.
+
+    Raises NurtureError where there are none.
+    """
     people = [example(applied, person, now) for person in applied.compiled.people.values()]
     if not people:
         raise NurtureError("there are no example people; write one in campaigns/people/, or name a contact with --as")
-    return next((person for person in people if person.fits(mail.campaign.name)), people[0])
+    return min(
+        people, key=lambda one: (not one.fits(mail.campaign.name), len(one.snapshot.contact.email or ""), one.told)
+    )
 
 
 def preview(
