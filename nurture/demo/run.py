@@ -35,7 +35,7 @@ from nurture.storage.reports import count_facts, stage_counts
 from nurture.storage.schema import upgrade
 
 BEGIN = datetime(2027, 3, 1, 6, 0, tzinfo=UTC)
-QUANTUM = timedelta(minutes=30)  # nothing in a shop is in such a hurry, and it makes the demo short
+QUANTUM = timedelta(hours=1)  # nothing in a shop is in such a hurry, and it makes the demo short
 MARK = ".nurture-demo"
 ENV_FILE = "demo.env"
 
