@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from nurture.clock import Clock, SystemClock
 from nurture.domain.breaker import START_CONCURRENCY, Pace
 from nurture.domain.tokens import Keyring
+from nurture.engine.allowance import Allowance
 from nurture.engine.compose import Composer
 from nurture.engine.dispatch import Dispatcher
 from nurture.engine.outgoing import Caller
@@ -151,6 +152,11 @@ class App:
         key = settings.secret_key.get_secret_value() if settings.secret_key is not None else ""
         return open_journal(log_format=settings.log_format, log_addresses=settings.log_addresses, key=key)
 
+    @cached_property
+    def owner(self) -> str:
+        """How claims and duties know this process."""
+        return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
     def engine(self, roles: frozenset[Role] = EVERY_ROLE, transport: Transport | None = None) -> Engine:
         """A pump and all that it works with, for the running event loop."""
         executor = ThreadPoolExecutor(1, thread_name_prefix="database")
@@ -158,11 +164,12 @@ class App:
             self.database,
             transport or self.transport(),
             self.composer,
-            owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+            owner=self.owner,
             clock=self.clock.now,
             executor=executor,
             journal=self.journal,
             per_domain=self.settings.per_domain if self.settings.delivery is Delivery.SMTP else None,
+            allowance=Allowance(self.settings.mails_per_minute),
         )
         pump = Pump(
             self.database,

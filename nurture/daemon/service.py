@@ -18,9 +18,10 @@ from nurture.engine.hold import NOTABLE_DOWNTIME, awaken, put_on_hold, release, 
 from nurture.engine.outgoing import call_out
 from nurture.engine.pump import EVERY_ROLE, Pumped, Role
 from nurture.engine.rescue import rescue_abandoned
+from nurture.engine.retention import forget
 from nurture.errors import ConfigurationError, NurtureError
 
-TICK, RESCUE, STATUS, ALIVE = 1.0, 15.0, 60.0, 30.0
+TICK, RESCUE, STATUS, ALIVE, FORGET = 1.0, 15.0, 60.0, 30.0, 3600.0
 GATHER = 0.02  # seconds: mails end in groups, and one round serves them all
 CLOCK_JUMP = 60.0  # seconds by which the wall clock may run away from the monotonic one
 
@@ -64,9 +65,10 @@ class Service:
         """Until SIGTERM or SIGINT, then drain; a second signal stops at once."""
         down_for = self._awaken()
         if self._held is None and down_for > NOTABLE_DOWNTIME:
-            # Late steps are judged by their own late policies, one turn at a time; nothing here hurries them.
+            # Late steps are judged by their own late policies; what may still go is not poured out all at once.
             self._journal.warning("was down", hours=round(down_for / timedelta(hours=1), 1))
         self._engine = self._app.engine(self._roles)
+        self._engine.dispatcher.allowance.halved = down_for > NOTABLE_DOWNTIME
         self._engine.dispatcher.on_end = self._look.set
         self._listen(then=self._look.set)
         metronome = Metronome()
@@ -74,6 +76,7 @@ class Service:
         metronome.every(RESCUE, "rescue", self._rescue)
         metronome.every(STATUS, "status", self._tell)
         metronome.every(ALIVE, "alive", self._sign)
+        metronome.every(FORGET, "forget", self._forget)
         self._journal.info("started", **self._app.summary(), roles=",".join(sorted(self._roles)))
         metronome.start()
         try:
@@ -104,6 +107,8 @@ class Service:
                 return False
             ticked = await self._engine.pump.tick()
             self._total += ticked
+            if not ticked.more and not self._engine.dispatcher.in_flight:
+                self._engine.dispatcher.allowance.halved = False  # whatever waited for us has gone
             if ticked.calls and (self._calls is None or self._calls.done()):
                 self._calls = asyncio.create_task(self._call_out())
         except Exception as error:  # noqa: BLE001 - the database says what is left to do: try again at the next tick
@@ -156,6 +161,19 @@ class Service:
                 await self._engine.in_thread(sign_of_life, self._app.database, self._app.clock.now())
             except NurtureError as error:
                 self._journal.error("no sign of life left", error=str(error))
+
+    async def _forget(self) -> None:
+        if self._held is not None:
+            return
+        app, keep = self._app, timedelta(days=self._app.settings.retention_days)
+        try:
+            programme = app.applied().programme
+            gone = await self._engine.in_thread(forget, app.database, programme, keep, app.owner, app.clock.now())
+        except (NurtureError, ConfigurationError) as error:
+            self._journal.error("not forgotten", error=str(error))
+            return
+        if gone:
+            self._journal.info("forgotten", rows=gone)
 
     # --- clocks, holds, signals
 

@@ -21,6 +21,7 @@ from nurture.domain.recheck import Proceed, recheck
 from nurture.domain.retry import Attempt
 from nurture.domain.snapshot import Snapshot
 from nurture.engine import outcome as judge
+from nurture.engine.allowance import Allowance
 from nurture.engine.feedback import report_dead_address
 from nurture.engine.group_commit import GroupCommit
 from nurture.engine.revisions import Applied
@@ -70,10 +71,12 @@ class Dispatcher:
         journal: Journal,
         capacity: int = 200,
         per_domain: int | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         self._database, self._transport, self._compose = database, transport, compose
         self._owner, self._clock, self._executor, self._journal = owner, clock, executor, journal
         self._capacity, self._per_domain = capacity, per_domain
+        self.allowance = allowance or Allowance()
         self._gates: GroupCommit[GateRequest, bool] = GroupCommit(self._commit_gates, executor)
         self._outcomes: GroupCommit[Outcome, bool | DatabaseFault] = GroupCommit(self._commit_outcomes, executor)
         self._tasks: dict[Hold, asyncio.Task[None]] = {}
@@ -93,6 +96,7 @@ class Dispatcher:
     async def fill(self, applied: Applied) -> int:
         """Claim as much as there is room for, and set it on its way; how many."""
         room = min(self._capacity, self._transport.room(self._capacity)) - len(self._tasks)
+        room = self.allowance.room(room, self._clock()) if room > 0 else 0
         if room <= 0 or self._stopping:
             return 0
         loop = asyncio.get_running_loop()
@@ -100,6 +104,7 @@ class Dispatcher:
         if self.is_stopping:  # nobody would wait for them any more
             await self._give_back([claimed for claimed, _ in claims], self._clock())
             return 0
+        self.allowance.take(len(claims), self._clock())
         for claimed, snapshot in claims:
             hold = Hold(*claimed.key, claimed.epoch)
             task = loop.create_task(self._deliver(applied, claimed, snapshot))
