@@ -15,15 +15,22 @@ if TYPE_CHECKING:
     from nurture.app import App
 
 
+def _known_roles(_ctx: click.Context, option: click.Parameter, value: str) -> frozenset[str]:
+    roles = frozenset(part.strip() for part in value.split(",") if part.strip())
+    if not roles or roles - {"advance", "dispatch"}:
+        raise click.BadParameter(f"{value!r} is not advance, dispatch, or both with a comma between", param=option)
+    return roles
+
+
 @click.command(cls=Command)
 @click.option("--once", is_flag=True, help="Do everything that is due now, and end.")
-@click.option("--role", "roles", multiple=True, type=click.Choice(["advance", "dispatch"]),
-              help="Only decide (advance) or only send (dispatch); both if not given.")  # fmt: skip
+@click.option("--roles", callback=_known_roles, metavar="ROLES", default="advance,dispatch", show_default=True,
+              help="What this daemon does: advance (decide), dispatch (send), or both.")  # fmt: skip
 @click.option("--confirm", "go_on", is_flag=True, help="Go on after a hold: a restored backup, a clock that jumped.")
 @click.option("--drain", type=click.FloatRange(0, 600), default=30.0, show_default=True, metavar="SECONDS",
               help="How long to let mails on the wire end when stopping.")  # fmt: skip
 @pass_session
-def run(session: Session, once: bool, roles: tuple[str, ...], go_on: bool, drain: float) -> None:
+def run(session: Session, once: bool, roles: frozenset[str], go_on: bool, drain: float) -> None:
     """Run the daemon: decide, send, follow up.
 
     It works from the applied revision and runs until SIGTERM or Ctrl-C; then it lets what is on the wire end. A second
@@ -32,12 +39,12 @@ def run(session: Session, once: bool, roles: tuple[str, ...], go_on: bool, drain
     import asyncio
 
     from nurture.daemon.service import Service
-    from nurture.engine.pump import EVERY_ROLE, Role
+    from nurture.engine.pump import Role
 
     app = session.app
     _ = session.database
     app.require_ready()
-    chosen = frozenset(Role(role) for role in roles) or EVERY_ROLE
+    chosen = frozenset(Role(role) for role in roles)
     service = Service(app, roles=chosen, confirm=go_on, grace=drain)
     if not once:
         _introduce(app)
