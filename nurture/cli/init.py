@@ -20,6 +20,7 @@ GITIGNORE = """\
 *.db
 *.db-*
 inbox/
+.nurture/checked.json
 """
 
 ENV = """\

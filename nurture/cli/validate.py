@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,10 @@ from nurture.cli.output import Refused, bad, careful, current, faint, good, plur
 from nurture.cli.session import json_option
 
 if TYPE_CHECKING:
+    from nurture.engine.check import Known
     from nurture.language.problems import Problem
+
+MEMORY = Path(".nurture/checked.json")  # templates take a while to compile, and seldom change
 
 
 @click.command(cls=Command)
@@ -33,12 +38,14 @@ def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool) -> None
     from nurture.engine.check import check
     from nurture.language.source import read_project
 
+    known = _recall()
     sources = read_project(Path())
-    checked = check(sources)
+    checked = check(sources, known)
     if fix and (repaired := repair(checked.problems)):
         say(f"Repaired {plural(repaired, 'line')}.")
         sources = read_project(Path())
-        checked = check(sources)
+        checked = check(sources, known)
+    _remember(known)
     problems = _wanted(checked.problems, paths, sources)
     _tell(problems, "json" if current().json else form, files=len(sources))
     if not checked.templates_checked:
@@ -91,6 +98,22 @@ def _coloured(text: str, problem: Problem) -> str:
     paint = bad if problem.is_error else careful
     mark = f"  {problem.severity} {problem.code}  "
     return head.replace(mark, paint(mark), 1) + (f"\n{rest}" if rest else "")
+
+
+def _recall() -> Known:
+    """What earlier runs found in templates; nothing if that cannot be read."""
+    try:
+        known = json.loads(MEMORY.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _remember(known: Known) -> None:
+    """Beside the schemas, if `init` has made that folder: a folder that may not be written is no reason to fail."""
+    if MEMORY.parent.is_dir() and not MEMORY.is_symlink():
+        with contextlib.suppress(OSError):
+            MEMORY.write_text(json.dumps(known), encoding="utf-8")
 
 
 def repair(problems: Sequence[Problem]) -> int:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from nurture import __version__
 from nurture.domain.programme import MailKind, Programme
 from nurture.language.compile import Compiled, compile_project
 from nurture.language.problems import Problem, Severity, in_order
+from nurture.language.source import TEMPLATES
+from nurture.rendering.checks import check_template
 from nurture.rendering.problems import TemplateProblem
 from nurture.rendering.renderer import Renderer
 
@@ -28,15 +34,62 @@ class Checked:
         return sum(problem.is_error for problem in self.problems)
 
 
-def check(sources: Mapping[str, str], *, templates: bool = True) -> Checked:
-    """Compile the campaign files and every template. Raises nothing for what is wrong in a file."""
+# A template made of other templates, not only of layouts and parts: any of them may have changed.
+_BORROWS = re.compile(r"""\{%-?\s*(include|import|from|extends)\s(?!\s*["']_)""")
+
+Known = dict[str, list[dict[str, Any]]]  # fingerprint of a template -> the problems found in it
+
+
+def check(sources: Mapping[str, str], known: Known | None = None) -> Checked:
+    """Compile the campaign files and every template. Raises nothing for what is wrong in a file.
+
+    `known` remembers the findings of earlier checks: templates that are as they were are not compiled again. It is
+    brought up to date in place.
+    """
     compiled = compile_project(sources)
-    if compiled.programme is None or not templates:
+    if compiled.programme is None:
         return Checked(compiled, compiled.problems, templates_checked=False)
-    renderer = files_renderer(sources, compiled.programme)
-    found = renderer.check(transactional=only_transactional(compiled.programme))
+    found = _check_templates(sources, compiled.programme, {} if known is None else known)
     problems = [*compiled.problems, *(as_problem(problem, sources) for problem in found)]
     return Checked(compiled, in_order(problems), templates_checked=True)
+
+
+def _check_templates(sources: Mapping[str, str], programme: Programme, known: Known) -> list[TemplateProblem]:
+    renderer = files_renderer(sources, programme)
+    transactional = only_transactional(programme)
+    parts = [f"{path}\0{text}" for path, text in sorted(sources.items()) if path.startswith(f"{TEMPLATES}_")]
+    shared = _fingerprint(
+        __version__,
+        repr((programme.brand, programme.postal_address, programme.locale, programme.zone, programme.currency)),
+        *parts,
+    )
+    problems: list[TemplateProblem] = []
+    current: Known = {}
+    for name in renderer.names():
+        own = [f"{path}\0{text}" for path, text in sources.items() if path.startswith(f"{TEMPLATES}{name}.")]
+        if any(_BORROWS.search(text) for text in (*own, *parts)):
+            own = [f"{path}\0{text}" for path, text in sources.items() if path.startswith(TEMPLATES)]
+        key = _fingerprint(shared, name, str(name in transactional), *sorted(own))
+        found = _remembered(known.get(key))
+        if found is None:
+            found = check_template(renderer, name, marketing=name not in transactional)
+        current[key] = [asdict(problem) for problem in found]
+        problems += found
+    known.clear()
+    known.update(current)
+    return problems
+
+
+def _fingerprint(*texts: str) -> str:
+    return hashlib.sha256("\0\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _remembered(findings: Any) -> list[TemplateProblem] | None:
+    """Findings as they were kept; None if there are none, or if they are not readable any more."""
+    try:
+        return [TemplateProblem(**each) for each in findings] if isinstance(findings, list) else None
+    except TypeError:
+        return None
 
 
 def files_renderer(sources: Mapping[str, str], programme: Programme) -> Renderer:

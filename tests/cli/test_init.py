@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -151,6 +152,38 @@ def test_problems_can_be_asked_for_one_file(shop: Shop) -> None:
     assert shop("validate", "campaigns/receipt.yaml").exit_code == 0
     assert shop("validate", "campaigns/welcome.yaml", code=1)
     assert "is no file of this project" in shop("validate", "campaigns/nope.yaml", code=2).stderr
+
+
+def test_templates_that_are_as_they_were_are_not_compiled_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nurture.engine.check as module
+
+    shop("schema", "--write")
+    shop.edit("email_templates/welcome/story.html", "It is made of cotton.", "It is made of {{ contact.fibre }}.")
+    told = shop("validate", code=1).stdout
+    compiled: list[str] = []
+    check_template = module.check_template
+
+    def watched(renderer: Any, name: str, *, marketing: bool) -> Any:
+        compiled.append(name)
+        return check_template(renderer, name, marketing=marketing)
+
+    monkeypatch.setattr(module, "check_template", watched)
+    assert shop("validate", code=1).stdout == told
+    assert compiled == []
+    shop.edit("email_templates/welcome/story.html", "{{ contact.fibre }}", "cotton")
+    assert shop("validate").stdout == "10 files fine.\n"
+    shop.edit("email_templates/_layouts/plain.html", "Unsubscribe", "Leave")
+    shop("validate")
+    assert compiled == ["welcome/story", "order/thanks", "welcome/hello", "welcome/story"]
+    compiled.clear()
+    shop.edit("email_templates/welcome/hello.html", "good to have", '{% include "order/thanks.html" %} good to have')
+    shop("validate", code=None)
+    shop.edit("email_templates/order/thanks.html", "We have your order", "Here is your order")
+    shop("validate", code=None)
+    assert compiled == ["welcome/hello", "order/thanks", "welcome/hello"]
+    (shop.folder / ".nurture/checked.json").write_text('{"a": 5, "b": [{"c": 1}], ')
+    shop("validate", code=None)
+    assert len(compiled) == 6
 
 
 def test_warnings_count_only_if_asked_to(shop: Shop) -> None:
