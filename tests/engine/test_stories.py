@@ -1,0 +1,152 @@
+"""The tests beside the campaigns: told to one person, judged in words, shown on her clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from nurture.engine.stories import StoryResult, run_stories, run_story
+from nurture.errors import NurtureError
+from nurture.language.compile import Compiled, compile_project
+from nurture.testing.worlds import LIFECYCLE, PROJECT, TEMPLATE
+
+CART = """\
+version: 1
+campaign: abandoned-cart
+topic: offers
+status: draft
+hold_out: 100%
+start: {event: Checkout Started, key: event.checkout_id, if: event.value >= 15}
+stop: {event: Order Completed, where: event.checkout_id == start.checkout_id}
+goal: {event: Order Completed, within: 5 days}
+steps:
+  - wait: 1 hour
+  - {id: reminder, send: cart/reminder}
+  - wait: 1 day
+    until: "10:00"
+  - {id: sweetener, send: cart/sweetener, if: start.value >= 60}
+"""
+THANKS = """\
+version: 1
+campaign: thanks
+topic: tips
+status: live
+start: {event: Order Completed}
+steps: [{id: thanks, send: order/thanks, kind: transactional}]
+"""
+ANA = """\
+person: ana
+email: ana@people.example
+zone: Europe/Berlin
+history: [{event: Order Completed, at: -40d, with: {total: 9}}]
+"""
+STORY = """\
+test: buying stops the reminders, even on the night the clocks change
+campaign: abandoned-cart
+person: ana
+from: 2026-10-24T20:00 Europe/Berlin
+story:
+  - {at: +0m, event: Checkout Started, with: {checkout_id: c1, value: VALUE}}
+  - {at: +14h, event: EVENT, with: {checkout_id: c1, total: 80}}
+expect:
+"""
+
+
+def compiled(
+    expect: str, value: int = 80, event: str = "Order Completed", project: str = "quiet_hours: 21:00-08:00\n"
+) -> Compiled:
+    story = STORY.replace("VALUE", str(value)).replace("EVENT", event)
+    sources = {
+        "campaigns/_project.yaml": PROJECT + LIFECYCLE + project,
+        "campaigns/cart.yaml": CART,
+        "campaigns/thanks.yaml": THANKS,
+        "campaigns/people/ana.yaml": ANA,
+        "campaigns/tests/buying.yaml": story + "".join(f"  {line}\n" for line in expect.splitlines()),
+        **{f"email_templates/{name}.html": TEMPLATE for name in ("cart/reminder", "cart/sweetener", "order/thanks")},
+    }
+    found = compile_project(sources)
+    assert not found.errors, found.errors
+    return found
+
+
+def told(expect: str, value: int = 80, event: str = "Order Completed") -> StoryResult:
+    (result,) = run_stories(compiled(expect, value, event))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("expect", "value", "event"),
+    [
+        ("sent: [reminder]\nleft_by: stop\ngoal: true\nnot_sent: [sweetener]\nstage: purchase", 80, "Order Completed"),
+        ("sent: [reminder, sweetener]\nleft_by: finished\ngoal: false", 80, "Something Else"),
+        ("sent: [reminder]\nskipped: {sweetener: condition_false}", 20, "Something Else"),
+        ("sent: []\nstage: awareness", 14, "Something Else"),
+        ("sent: [reminder, thanks/thanks]", 80, "Order Completed"),
+    ],
+)
+def test_what_happens_as_expected_passes(expect: str, value: int, event: str) -> None:
+    result = told(expect, value, event)
+    assert (result.passed, result.differences) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("expect", "value", "event", "difference"),
+    [
+        ("sent: [sweetener]", 80, "Order Completed", "sent: expected sweetener; got reminder"),
+        ("sent: [sweetener]", 80, "Order Completed", "  sweetener: she never came to it"),
+        ("sent: []", 80, "Order Completed", "sent: expected nothing; got reminder"),
+        ("sent: [reminder, sweetener]", 20, "Something Else", "  sweetener: condition_false"),
+        ("not_sent: [reminder]", 80, "Order Completed", "not_sent: reminder was sent on Sun 25 Oct 08:00"),
+        ("left_by: goal", 80, "Order Completed", "left_by: expected goal; got stop"),
+        ("left_by: goal", 14, "Something Else", "left_by: expected goal; got never entered"),
+        ("stage: advocacy", 80, "Order Completed", "stage: expected advocacy; got purchase"),
+        ("goal: false", 80, "Order Completed", "goal: expected it not to be reached"),
+        ("goal: true", 80, "Something Else", "goal: expected it to be reached"),
+        ("skipped: {sweetener: cap}", 20, "Other", "sweetener was missed for another reason: condition_false, not cap"),
+        ("skipped: {reminder: cap}", 80, "Order Completed", "reminder to be skipped (cap); it was sent on Sun 25 Oct 08:00"),
+        ("skipped: {sweetener: cap}", 80, "Order Completed", "sweetener to be skipped (cap); she never came to it"),
+    ],
+)  # fmt: skip
+def test_what_happens_otherwise_is_said_in_words(expect: str, value: int, event: str, difference: str) -> None:
+    result = told(expect, value, event)
+    assert not result.passed
+    assert any(each.endswith(difference) for each in result.differences)
+
+
+def test_the_timeline_is_on_her_clock_and_knows_when_the_clocks_change() -> None:
+    result = told("sent: [reminder]")
+    assert [" ".join(line.split()) for line in result.timeline] == [
+        "abandoned-cart · ana · Europe/Berlin · clocks change on Sun 25 Oct",
+        "Sat 24 Oct 20:00 event Checkout Started checkout_id c1, value 80",
+        "Sat 24 Oct 20:00 enters abandoned-cart key c1",
+        "Sat 24 Oct 21:00 holds reminder quiet hours; next Sun 25 Oct 08:00",
+        "Sun 25 Oct 08:00 sends reminder cart/reminder",
+        "Sun 25 Oct 09:00 event Order Completed checkout_id c1, total 80",
+        "Sun 25 Oct 09:00 goal abandoned-cart event seen: Order Completed",
+        "Sun 25 Oct 09:00 leaves abandoned-cart stop event: Order Completed",
+        "Sun 25 Oct 09:00 moves awareness -> purchase on event: Order Completed",
+        "Sun 25 Oct 09:00 enters thanks",
+        "Sun 25 Oct 09:00 sends thanks/thanks order/thanks",
+        "Sun 25 Oct 09:00 leaves thanks flow ended",
+    ]
+
+
+def test_caps_are_told_with_the_mails_that_fill_them() -> None:
+    project = "quiet_hours: 21:00-08:00\ncaps: [{max: 1, per: 7 days}]\n"
+    (result,) = run_stories(compiled("skipped: {sweetener: cap}", event="Something Else", project=project))
+    assert result.passed, result.differences
+    line = next(line for line in result.timeline if "skips" in line)
+    assert 'cap "1 per 7 days": abandoned-cart/reminder Sun 25 Oct 08:00' in line
+
+
+def test_a_draft_is_told_as_if_it_were_live_and_nobody_is_held_out() -> None:
+    found = compiled("sent: [reminder]")
+    assert found.programme is not None
+    assert found.programme.campaigns["abandoned-cart"].status == "draft"
+    assert run_story(found, found.stories[0]).passed
+
+
+def test_a_project_with_errors_cannot_tell_stories() -> None:
+    found = compiled("sent: [reminder]")
+    broken = Compiled(None, found.people, found.stories, ())
+    with pytest.raises(NurtureError, match="nurture validate"):
+        run_story(broken, found.stories[0])
