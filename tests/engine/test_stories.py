@@ -102,7 +102,7 @@ def test_what_happens_as_expected_passes(expect: str, value: int, event: str) ->
         ("goal: false", 80, "Order Completed", "goal: expected it not to be reached"),
         ("goal: true", 80, "Something Else", "goal: expected it to be reached"),
         ("skipped: {sweetener: cap}", 20, "Other", "sweetener was missed for another reason: condition_false, not cap"),
-        ("skipped: {reminder: cap}", 80, "Order Completed", "reminder to be skipped (cap); it was sent on Sun 25 Oct 08:00"),
+        ("skipped: {reminder: cap}", 80, "Order Completed", "(cap); it was sent on Sun 25 Oct 08:00"),
         ("skipped: {sweetener: cap}", 80, "Order Completed", "sweetener to be skipped (cap); she never came to it"),
     ],
 )  # fmt: skip
