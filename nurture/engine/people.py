@@ -120,13 +120,13 @@ def eject(database: Database, programme: Programme, campaign: str, names: Sequen
     return _tell(database, EJECT, names, {"campaign": campaign}, now)
 
 
-def unknown_campaign(programme: Programme, name: str) -> NurtureError:
-    """The error for a campaign that is not applied, with the nearest name."""
+def unknown_campaign(programme: Programme, name: str, where: str = "applied") -> NurtureError:
+    """The error for a campaign that is not there, with the nearest name."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, programme.campaigns, n=1)
-    hint = f"did you mean {near[0]}?" if near else "nurture campaigns list shows them"
-    return NurtureError(f"no campaign {name!r} is applied; {hint}")
+    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(sorted(programme.campaigns)) or 'none'}"
+    return NurtureError(f"no campaign {name!r} is {where}; {hint}")
 
 
 def _tell(database: Database, event: str, names: Sequence[str], properties: Mapping[str, Any], now: datetime) -> int:

@@ -224,3 +224,34 @@ def test_a_story_that_ends_otherwise_shows_what_happened(shop: Shop) -> None:
 def test_stories_are_chosen_by_a_word(shop: Shop) -> None:
     assert shop("test", "greeted").stdout == "1 story told, 0 failed.\n"
     assert shop("test", "birthday").stdout == "0 stories told, 0 failed.\n"
+
+
+# --- simulate
+
+
+def test_what_would_happen_is_told_on_her_own_clock(shop: Shop) -> None:
+    told = shop("simulate", "welcome", "--from", "2026-03-28T20:30").stdout
+    assert told == (
+        "welcome · ana · Europe/Lisbon · clocks change on Sun 29 Mar\n"
+        "Sat 28 Mar 20:30  event      Newsletter Subscribed\n"
+        "Sat 28 Mar 20:30  enters     welcome\n"
+        "Sat 28 Mar 20:30  sends      hello                  welcome/hello\n"
+        "Mon 30 Mar 20:30  sends      story                  welcome/story\n"
+        "Mon 30 Mar 20:30  leaves     welcome                flow ended\n"
+    )
+
+
+def test_events_on_the_way_can_end_it(shop: Shop) -> None:
+    told = shop("simulate", "welcome", "--event", "Order Completed@+26h").stdout
+    assert "leaves     welcome" in told
+    assert "sends      story" not in told
+    assert shop.json("simulate", "welcome")["data"]["person"] == "ana"
+
+
+def test_a_simulation_that_cannot_be_meant_is_refused(shop: Shop) -> None:
+    assert "did you mean welcome?" in shop("simulate", "welcom", code=1).stderr
+    assert "There is no example person bea. There is ana." in shop("simulate", "welcome", "--as", "bea", code=1).stderr
+    assert "is written NAME@WHEN" in shop("simulate", "welcome", "--event", "Order", code=2).stderr
+    assert "is not a moment" in shop("simulate", "welcome", "--event", "Order@soon", code=2).stderr
+    assert "is before the beginning" in shop("simulate", "welcome", "--event", "Order@-3d", code=2).stderr
+    assert "is not an instant" in shop("simulate", "welcome", "--from", "tomorrow", code=2).stderr
