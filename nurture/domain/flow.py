@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,9 +35,12 @@ from nurture.domain.programme import (
     Webhook,
 )
 from nurture.domain.snapshot import Outgoing, Recorded
-from nurture.domain.timing import Calendar, add, at_local, next_clock, subtract
+from nurture.domain.timing import DAY, Calendar, add, at_local, next_clock, subtract
 
 YEARS = range(1900, 9000)  # outside of these, arithmetic with zones and durations may overflow
+# "1 day, until 10:00" after a mail that left at 10:00:05, or at 11:00 where the clocks changed, is tomorrow at ten and
+# not the day after: that a step ended a little late must not cost a day.
+A_LITTLE_LATE = timedelta(minutes=90)
 FUEL = 500  # nodes one enrolment may pass in a turn; validation bounds loops, this bounds everything
 
 
@@ -165,6 +168,9 @@ def wait_ends(calendar: Calendar, zone: ZoneInfo, since: datetime, node: Wait) -
     due = add(since, node.duration, zone, calendar) if node.duration is not None else since
     if node.until is None and node.days is None and not node.business_days:
         return due
+    length = node.duration
+    if node.until is not None and length is not None and length.approximate - length.elapsed >= DAY:
+        due -= A_LITTLE_LATE
     return next_clock(due, node.until, node.days, zone, calendar, node.business_days)
 
 

@@ -181,7 +181,10 @@ class Send(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait(Node):
-    """`duration` first (may be None), then forward to the next local `until` time on one of `days`."""
+    """`duration` first (may be None), then forward to the next local `until` time on one of `days`.
+
+    After calendar days an `until` that was missed by up to 90 minutes still holds: see `flow.A_LITTLE_LATE`.
+    """
 
     duration: Duration | None = None
     until: time | None = None

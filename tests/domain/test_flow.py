@@ -46,6 +46,25 @@ def test_a_wait_ends_when_it_says(wait: str, sent: str) -> None:
     assert life.sent == [f"{sent} one"]
 
 
+@pytest.mark.parametrize(
+    ("minutes", "second"),
+    [(0, "03 10:00"), (1, "03 10:00"), (90, "03 10:00"), (91, "04 10:00"), (600, "04 10:00")],
+)
+def test_a_mail_that_left_a_little_late_does_not_cost_a_day(minutes: int, second: str) -> None:
+    steps = '  - until: "10:00"\n' + ONE + '  - wait: 1 day\n    until: "10:00"\n' + TWO
+    life = Life(
+        programme(X + steps), post=relay_down(datetime(2026, 3, 2, 10, tzinfo=UTC) + timedelta(minutes=minutes))
+    )
+    life.event("X")
+    life.until("+5 days")
+    assert life.sent[1] == f"2026-03-{second} two"
+
+
+def test_elapsed_hours_are_never_cut_short_by_a_time_of_day() -> None:
+    life = lived('  - wait: 24 hours\n    until: "08:30"\n' + ONE, 9)
+    assert life.sent == ["2026-03-04 08:30 one"]
+
+
 def test_waits_count_from_when_the_mail_really_left() -> None:
     steps = "  - {id: one, send: a/one}\n  - wait: 1 day\n" + TWO
     life = Life(programme(X + steps), post=relay_down(datetime(2026, 3, 2, 15, tzinfo=UTC)))
