@@ -196,12 +196,14 @@ class House:
         async def work() -> None:
             async with self.engine() as engine:
                 while True:
-                    await engine.pump.drain()
+                    done = await engine.pump.drain()
                     with self.database.read() as tx:
                         at = next_instant(tx)
-                    if at is None or at > end:
+                    # What may not go (a paused campaign, a relay that is down) stays due: look again in a while.
+                    pause = timedelta(microseconds=1) if done.turns or done.mails else timedelta(minutes=1)
+                    if at is None or max(at, self.now + pause) > end:
                         break
-                    self.clock.jump_to(max(at, self.now + timedelta(microseconds=1)))
+                    self.clock.jump_to(max(at, self.now + pause) if at <= self.now else at)
             self.clock.jump_to(end)
 
         asyncio.run(work())
