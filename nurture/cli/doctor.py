@@ -89,8 +89,11 @@ def _checkups(session: Session, *, dns: bool, offline: bool) -> Iterator[Checkup
     yield from _secret(session, settings)
     yield from _delivery(settings, offline=offline)
     if dns and programme is not None:
+        from nurture.intake.dns_records import records_of
+
         for domain in sorted({sender.email.rpartition("@")[2] for sender in programme.senders.values()}):
-            yield from d.check_domain(domain, settings.dkim_selector, settings.dkim_domain)
+            dkim = settings.dkim_selector, settings.dkim_domain
+            yield from d.check_domain(domain, records_of(domain, *dkim), *dkim)
 
 
 def _secret(session: Session, settings: Settings) -> Iterator[Checkup]:

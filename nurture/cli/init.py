@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,7 @@ def init(directory: Path, yes: bool) -> None:
     show()
     show("Next:")
     inside = directory.resolve() == Path.cwd()
-    show(f"  {'' if inside else f'cd {directory} && '}nurture validate")
+    show(f"  {'' if inside else f'cd {shlex.quote(str(directory))} && '}nurture validate")
     show("  nurture db upgrade && nurture apply")
 
 

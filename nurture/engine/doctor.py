@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from nurture.domain.programme import Programme
 from nurture.errors import ConfigurationError, NurtureError
-from nurture.intake.dns_records import Records, records_of
+from nurture.intake.dns_records import Records
 from nurture.language.compile import compile_project
 from nurture.sending.connect import open_session, tls_context
 from nurture.sending.outcome import NoSession
@@ -199,15 +199,14 @@ def _relay_fix(phase: str) -> str:
     }.get(phase, "ask the relay's operator")
 
 
-def check_domain(domain: str, dkim_selector: str | None, dkim_domain: str | None) -> list[Checkup]:
-    """What receivers look up about the sender: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489). Asks the network."""
-    found = records_of(domain, dkim_selector, dkim_domain)
+def check_domain(domain: str, found: Records, dkim_selector: str | None, dkim_domain: str | None) -> list[Checkup]:
+    """What receivers look up about the sender: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489)."""
+    if found.unanswered:
+        return [careful("sender's domain", f"{domain}: {found.unanswered}", "check the name servers, then ask again")]
     return [_spf(domain, found), _dkim(found, dkim_selector, dkim_domain), _dmarc(domain, found)]
 
 
 def _spf(domain: str, found: Records) -> Checkup:
-    if found.unanswered:
-        return careful("SPF", f"{domain}: {found.unanswered}", "check the name servers, then ask again")
     if len(found.spf) > 1:
         return bad(
             "SPF", f"{domain} has {len(found.spf)} SPF records; more than one counts as none", "join them in one"

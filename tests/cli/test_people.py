@@ -166,6 +166,9 @@ def test_an_import_shows_first_what_it_takes_columns_for_and_what_would_happen(
         "No campaign will start by this.\n"
     )
     assert applied.json("contacts", "list")["data"] == []
+    answer = applied.json("import", str(make_csv(PEOPLE)), "--dry-run", "--consent", "old shop, 2024")
+    assert (answer["data"]["created"], answer["data"]["done"]) == (2, False)
+    assert [one["line"] for one in answer["problems"]] == [4]
 
 
 def test_an_import_brings_people_and_starts_nothing(applied: Shop, make_csv: Callable[[str], Path]) -> None:

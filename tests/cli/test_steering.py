@@ -6,6 +6,8 @@ import email
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from nurture.testing.smtp import ScriptedServer
 from tests.cli.conftest import MORNING, Shop
 
@@ -279,3 +281,13 @@ def test_the_doctor_sees_a_clock_that_went_back(busy: Shop) -> None:
     busy("run", "--once")
     earlier = Shop(busy.folder, type(busy.clock)(MORNING))
     assert "bad clock" in earlier("doctor", code=3).stdout
+
+
+def test_a_preview_opens_in_the_browser(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("click.launch", opened.append)
+    shop("preview", "welcome/hello", "--open")
+    shop("preview", "--open")
+    assert opened[0].startswith("file:///")
+    assert opened[0].endswith("/welcome-hello--ana.html")
+    assert opened[1].endswith("/index.html")
