@@ -319,14 +319,14 @@ def said_no(person: Resident, at: datetime) -> bool:
     return bool(words) and words[-1] is FactKind.CONSENT_WITHDRAWN
 
 
-Promises.TestCase.settings = settings(max_examples=80, stateful_step_count=40)
+Promises.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
 TestPromises = Promises.TestCase
 
 
 def act(machine: Promises, dice: Random) -> None:
     """One thing that happens, as often as it might in a busy month."""
     who, span = dice.randint(1, 2), timedelta(minutes=dice.choice([0, 1, 20, 70, 200, 600, 1500]))
-    match dice.choices(["events", "relay", "outage", "word", "pause", "resume", "edit"], [30, 6, 2, 3, 1, 2, 2])[0]:
+    match dice.choices(["events", "relay", "outage", "word", "pause", "resume", "edit"], [30, 6, 2, 6, 1, 2, 2])[0]:
         case "events":
             names = dice.choices(EVENTS, k=dice.randint(1, 3))
             machine.events(who, names, dice.randint(1, 50), dice.choice([0, 0, 0, 5, 900]), span)
@@ -336,8 +336,12 @@ def act(machine: Promises, dice: Random) -> None:
             machine.outage(span)
         case "word":
             topic = dice.choice([None, None, "offers", "unheard-of"])
-            machine.word(who, dice.choice(WORDS[:-1]), topic, timedelta())
-            if dice.random() < 0.8:
+            machine.relay([some_answer(dice) for _ in range(3)], timedelta())
+            machine.events(
+                who, ["News"], dice.randint(1, 50), 0, timedelta(minutes=20)
+            )  # she says it with mail under way
+            machine.word(who, dice.choice(WORDS[4:8]), topic, span)
+            if dice.random() < 0.6:
                 machine.word(who, "Newsletter Subscribed", None, span)
         case "pause":
             machine.pause(dice.choice(["cart", "news"]))
@@ -350,14 +354,14 @@ def act(machine: Promises, dice: Random) -> None:
 def some_answer(dice: Random) -> Answer:
     states = [DeliveryState.SENT, DeliveryState.DEFERRED, DeliveryState.REJECTED, DeliveryState.UNKNOWN]
     return Answer(
-        dice.choices(states, [5, 1, 1, 1])[0],
-        gate=timedelta(minutes=dice.choice([0, 0, 1, 40])),
+        dice.choices(states, [5, 2, 1, 1])[0],
+        gate=timedelta(minutes=dice.choice([0, 0, 1, 40, 40])),
         reply=timedelta(minutes=dice.choice([0, 0, 1, 10])),
-        retry=timedelta(hours=dice.choice([1, 9, 48])),
+        retry=timedelta(hours=dice.choice([1, 1, 9, 48])),
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32))
 def test_long_and_busy_lives_keep_every_promise(seed: int) -> None:
     """Denser than the machine's own choices; hypothesis picks and prints the seed."""
