@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,9 +84,10 @@ def _planned(session: Session) -> Planned:
     from nurture.engine.apply import plan as make_plan
     from nurture.engine.check import as_problem
     from nurture.language.problems import in_order
+    from nurture.language.source import read_project
 
     database = session.database
-    sources = session.app.files()
+    sources = read_project(Path())
     planned = make_plan(database, sources)
     problems = in_order([*planned.compiled.problems, *(as_problem(found, sources) for found in planned.templates)])
     if not planned.is_sound:

@@ -82,7 +82,7 @@ def show_(session: Session, contact: str) -> None:
     from nurture.engine.people import look_up
 
     known = look_up(session.database, contact)
-    answer(known_data(known), lambda: _tell(known, _default_zone(session)))
+    answer(known_data(known), lambda: _tell(known, "UTC" if known.contact.zone else _default_zone(session)))
 
 
 @contacts.command(cls=Command)
@@ -228,7 +228,7 @@ def _mail_data(record: DeliveryRecord) -> dict[str, Any]:
 
 
 def _default_zone(session: Session) -> str:
-    """The project's zone, for people who have none; UTC while nothing is applied."""
+    """The project's zone, for people who have none; UTC while nothing is applied. Compiles the project to know."""
     from nurture.errors import ConfigurationError
 
     try:

@@ -29,7 +29,7 @@ def upgrade(session: Session, yes: bool) -> None:
     from nurture.storage.schema import current, head
     from nurture.storage.schema import upgrade as upgrade_schema
 
-    database = session.app.database
+    database = session.any_database
     if database.dialect == "postgresql" and current(database) != head():
         confirm(f"Change the schema of {database.name} to {head()}?", yes)
     done = upgrade_schema(database)
@@ -51,7 +51,7 @@ def status(session: Session) -> None:
     """
     from nurture.storage.schema import current, head
 
-    database = session.app.database
+    database = session.any_database
     found = None if _is_missing(session) else current(database)
     fits = found == head()
     data: dict[str, Any] = {"database": database.name, "schema": found, "needed": head(), "fits": fits}
@@ -115,5 +115,5 @@ def copy_to(session: Session, url: str, yes: bool) -> None:
 
 
 def _is_missing(session: Session) -> bool:
-    database = session.app.database
+    database = session.any_database
     return database.dialect == "sqlite" and not database.path.exists()

@@ -111,7 +111,7 @@ def _secret(session: Session, settings: Settings) -> Iterator[Checkup]:
     yield d.good("secret key", f"{len(settings.secret_key.get_secret_value())} characters")
     now = session.clock.now()
     try:
-        checks = d.check_database(session.app.database, now)
+        checks = d.check_database(session.any_database, now)
     except StorageError as error:
         yield d.bad("database", str(error), "see NURTURE_DATABASE_URL")
         return
@@ -119,7 +119,7 @@ def _secret(session: Session, settings: Settings) -> Iterator[Checkup]:
     if checks[0].health is d.Health.GOOD:
         from datetime import datetime
 
-        with session.app.database.read() as tx:
+        with session.any_database.read() as tx:
             alive = marked(tx, ALIVE)
         yield d.check_clock(now, datetime.fromisoformat(alive["at"]) if alive is not None else None)
 

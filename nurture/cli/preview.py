@@ -40,7 +40,7 @@ def preview(session: Session, what: str | None, person: str | None, part: str, o
     shown with --out and --open. It is made from the files of this folder, for the example person who fits, or for
     --as. Nothing is sent, and no link in it works.
     """
-    applied = from_files(session)
+    applied = from_files()
     if what is None and out is None and not open_:
         _list(applied)
         return
@@ -59,12 +59,13 @@ def preview(session: Session, what: str | None, person: str | None, part: str, o
     answer([{**_plain(one), **_bodies(one)} for one in previewed], lambda: _tell(previewed, part))
 
 
-def from_files(session: Session) -> Applied:
+def from_files() -> Applied:
     """The files of this folder, compiled. Errors in them end the command with 1."""
     from nurture.engine.revisions import assemble
     from nurture.errors import ConfigurationError
+    from nurture.language.source import read_project
 
-    sources = session.app.files()
+    sources = read_project(Path())
     try:
         return assemble(sources)
     except ConfigurationError as error:

@@ -41,7 +41,7 @@ def send_test(session: Session, what: str, recipients: tuple[str, ...], person: 
 
     settings = session.settings
     _check(session, recipients)
-    applied = from_files(session)
+    applied = from_files()
     wanted = named(applied, what)
     signer = _signer(settings)
     made = [

@@ -53,7 +53,18 @@ class Session:
     def app(self) -> App:
         from nurture.app import App
 
-        return App(self.settings, self.clock, Path())
+        app = App(self.settings, self.clock, Path())
+        if self.settings.secret_key is not None:
+            app.database = self.any_database
+        return app
+
+    @cached_property
+    def any_database(self) -> Database:
+        """The database, whatever its schema. Opened without the app, whose other parts take a second to import."""
+        from nurture.storage.database import Database
+
+        url = self.settings.database_url.get_secret_value()
+        return Database(url, address_secret=self.settings.secrets()[-1])
 
     @cached_property
     def database(self) -> Database:
@@ -61,7 +72,7 @@ class Session:
         from nurture.errors import StorageError
         from nurture.storage.schema import require_current
 
-        database = self.app.database
+        database = self.any_database
         if database.dialect == "sqlite" and not database.path.exists():
             raise StorageError(f"There is no database {database.name} yet. Run nurture db upgrade; it makes one.")
         require_current(database)
@@ -69,8 +80,8 @@ class Session:
 
     def close(self) -> None:
         """Let go of the database, if this call has opened it."""
-        if "app" in self.__dict__:
-            self.app.close()
+        if "any_database" in self.__dict__:
+            self.any_database.close()
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

@@ -32,7 +32,7 @@ def status(session: Session, check: bool) -> None:
     from nurture.storage.revisions import latest
     from nurture.storage.suppressions import count_suppressions
 
-    app, database, now = session.app, session.database, session.clock.now()
+    settings, database, now = session.settings, session.database, session.clock.now()
     with database.read() as tx:
         found = read_status(tx, now, now - timedelta(days=1))
         hour = outcomes(tx, now - timedelta(hours=1))
@@ -45,7 +45,7 @@ def status(session: Session, check: bool) -> None:
     data = {
         **asdict(found),
         "database": database.name,
-        "delivery": app.settings.delivery,
+        "delivery": settings.delivery,
         "revision": revision.number if revision is not None else 0,
         "lag_seconds": _lag(found, now).total_seconds(),
         "last_hour": hour,

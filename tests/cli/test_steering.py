@@ -132,6 +132,12 @@ def test_a_mail_is_previewed_for_the_example_who_fits(shop: Shop) -> None:
     assert "Preview: Good paper, and what people write on it, twice a month\n" in result.stderr
 
 
+def test_a_preview_needs_no_secret_and_no_database(shop: Shop) -> None:
+    (shop.folder / ".env").unlink()
+    assert "Hello Ana" in shop("preview", "welcome/hello").stdout
+    assert shop("send-test", "welcome/hello", "--to", "me@example.com")
+
+
 def test_the_parts_of_a_mail_are_printed(shop: Shop) -> None:
     assert "<h1" in shop("preview", "order/thanks", "--html").stdout
     assert "Subject: Your order A-1" in shop("preview", "receipt/thanks", "--headers").stdout

@@ -28,16 +28,16 @@ def on_a_terminal(shop: Shop, *args: str, typed: str) -> tuple[int, str]:
     return process.returncode, told
 
 
-def test_a_yes_goes_ahead(applied: Shop) -> None:
-    code, told = on_a_terminal(applied, "campaigns", "pause", "welcome", typed="y\n")
+def test_a_yes_goes_ahead(shop: Shop) -> None:
+    code, told = on_a_terminal(shop, "init", typed="y\n")
     assert code == 0
-    assert "Hold all mail of welcome? [y/N]: " in told
-    assert applied.json("status")["data"]["paused"] == ["welcome"]
+    assert ". is not empty. Add nurture's files to it, overwriting none? [y/N]: " in told
+    assert (shop.folder / ".nurture").is_dir()
 
 
 @pytest.mark.parametrize("typed", ["n\n", "\n"])
-def test_anything_else_changes_nothing(applied: Shop, typed: str) -> None:
-    code, told = on_a_terminal(applied, "campaigns", "pause", "welcome", typed=typed)
+def test_anything_else_changes_nothing(shop: Shop, typed: str) -> None:
+    code, told = on_a_terminal(shop, "init", typed=typed)
     assert code == 1
     assert "Nothing was changed." in told
-    assert applied.json("status")["data"]["paused"] == []
+    assert not (shop.folder / ".nurture").exists()
