@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import insert, select
-from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy import select
 
 from nurture.domain.event import NOTHING
+from nurture.storage.bulk import Insert, Values
 from nurture.storage.database import Transaction
 from nurture.storage.identities import Identity, resolve
 from nurture.storage.queue import wake
 from nurture.storage.tables import events
 from nurture.storage.types import among
+
+EVENT = ("contact_id", "name", "at", "received_at", "properties", "source", "message_id")
+_INSERT = Insert(events, EVENT, conflict="(source, message_id) DO NOTHING")  # another daemon may be told the same now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +61,10 @@ def store_events(tx: Transaction, arrivals: Sequence[Arrival], now: datetime) ->
     for place in fresh:
         arrival, contact_id = arrivals[place], ids[place]
         if contact_id is not None and arrival.name is not None:
-            rows.append(_row(arrival, contact_id, now))
-    rows.sort(key=lambda row: row["contact_id"])  # rows of contacts are locked in the order of ids, everywhere
-    if rows:
-        if tx.dialect == "postgresql":
-            tx.execute(insert_postgres(events).on_conflict_do_nothing(), rows)
-        else:
-            tx.execute(insert(events), rows)
-    wake(tx, {row["contact_id"] for row in rows} | resolved.changed(), now)
+            rows.append(_row(arrival, contact_id, arrival.name, now))
+    rows.sort(key=itemgetter(0))  # rows of contacts are locked in the order of ids, everywhere
+    _INSERT(tx, rows)
+    wake(tx, {row[0] for row in rows} | resolved.changed(), now)
     new = set(fresh)
     return StoredEvents(
         stored=len(rows),
@@ -98,13 +98,6 @@ def _fresh(tx: Transaction, arrivals: Sequence[Arrival]) -> list[int]:
     return fresh
 
 
-def _row(arrival: Arrival, contact_id: int, now: datetime) -> dict[str, Any]:
-    return {
-        "contact_id": contact_id,
-        "name": arrival.name,
-        "at": min(arrival.at, now),
-        "received_at": now,
-        "properties": arrival.properties,
-        "source": arrival.source,
-        "message_id": arrival.message_id,
-    }
+def _row(arrival: Arrival, contact_id: int, name: str, now: datetime) -> Values:
+    """In the order of `EVENT`."""
+    return contact_id, name, min(arrival.at, now), now, arrival.properties, arrival.source, arrival.message_id

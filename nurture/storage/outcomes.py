@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert
-
 from nurture.domain.delivery import DeliveryState
 from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.retry import Attempt
+from nurture.storage.bulk import Insert, Values
 from nurture.storage.database import Transaction
 from nurture.storage.deliveries import Key
 from nurture.storage.queue import wake
-from nurture.storage.rows import fact_row
-from nurture.storage.tables import attempts, ledger
+from nurture.storage.rows import INSERT_LEDGER, fact_values
+from nurture.storage.tables import attempts
 from nurture.storage.types import Batch, sql
 
 _OUTCOMES = Batch(
@@ -32,6 +31,10 @@ _OUTCOMES = Batch(
     more_tries="int",
     more_unknowns="int",
 )
+
+_INSERT_ATTEMPTS = Insert(
+    attempts, ("contact_id", "seq", "no", "at", "phase", "code", "enhanced", "text", "verdict")
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +83,18 @@ def record_outcomes(tx: Transaction, outcomes: Sequence[Outcome], owner: str, no
     by_key = {outcome.key: outcome for outcome in outcomes}
     text = _OUTCOMES.text(tx.dialect, [_values(outcome, now) for outcome in by_key.values()])
     written = tx.execute(sql(_record_sql(tx)), {"batch": text, "owner": owner}).all()
-    tried: list[dict[str, Any]] = []
-    facts: list[dict[str, Any]] = []
+    tried: list[Values] = []
+    facts: list[Values] = []
     awake: list[int] = []
     for contact_id, seq, revision, number in written:
         outcome = by_key[contact_id, seq]
         if outcome.attempt is not None:
             tried.append(_attempt_row(outcome, outcome.attempt, number))
-        facts += [fact_row(contact_id, fact, revision) for fact in outcome.facts]
+        facts += [fact_values(contact_id, fact, revision) for fact in outcome.facts]
         if outcome.state.is_settled:
             awake.append(contact_id)
-    if tried:
-        tx.execute(insert(attempts), tried)
-    if facts:
-        tx.execute(insert(ledger), facts)
+    _INSERT_ATTEMPTS(tx, tried)
+    INSERT_LEDGER(tx, facts)
     wake(tx, awake, now)
     return {(row[0], row[1]) for row in written}
 
@@ -127,18 +128,11 @@ def _values(outcome: Outcome, now: datetime) -> tuple[Any, ...]:
     )
 
 
-def _attempt_row(outcome: Outcome, attempt: Attempt, number: int) -> dict[str, Any]:
-    return {
-        "contact_id": outcome.contact_id,
-        "seq": outcome.seq,
-        "no": number,
-        "at": outcome.at,
-        "phase": attempt.phase.value,
-        "code": attempt.code,
-        "enhanced": attempt.enhanced,
-        "text": attempt.text,
-        "verdict": outcome.verdict or outcome.state.value,
-    }
+def _attempt_row(outcome: Outcome, attempt: Attempt, number: int) -> Values:
+    """In the order of `_INSERT_ATTEMPTS`."""
+    verdict = outcome.verdict or outcome.state.value
+    said = attempt.phase.value, attempt.code, attempt.enhanced, attempt.text
+    return outcome.contact_id, outcome.seq, number, outcome.at, *said, verdict
 
 
 def rescue(tx: Transaction, now: datetime, *, resend_after: timedelta = timedelta(minutes=15)) -> Rescued:
@@ -158,7 +152,7 @@ def rescue(tx: Transaction, now: datetime, *, resend_after: timedelta = timedelt
     released: list[Key] = []
     unknown: list[Key] = []
     again: list[Key] = []
-    facts: list[dict[str, Any]] = []
+    facts: list[Values] = []
     for contact_id, seq, state, kind, unknowns, revision, campaign, enrolment, step in held:
         key = contact_id, seq
         if state == "claimed":
@@ -168,7 +162,7 @@ def rescue(tx: Transaction, now: datetime, *, resend_after: timedelta = timedelt
         (again if once_more else unknown).append(key)
         detail = {"again_at": now + resend_after} if once_more else {}
         fact = Fact(now, FactKind.UNKNOWN, Reason.CRASHED, campaign, enrolment, step, seq, detail)
-        facts.append(fact_row(contact_id, fact, revision))
+        facts.append(fact_values(contact_id, fact, revision))
     _free(tx, released, "state = CASE WHEN tries > 0 OR unknowns > 0 THEN 'deferred' ELSE 'planned' END")
     _free(tx, unknown, "state = 'unknown', reason = 'crashed', unknowns = unknowns + 1, settled_at = :now", now=now)
     _free(
@@ -177,8 +171,7 @@ def rescue(tx: Transaction, now: datetime, *, resend_after: timedelta = timedelt
         "state = 'deferred', reason = 'crashed', unknowns = unknowns + 1, not_before = :until",
         until=now + resend_after,
     )
-    if facts:
-        tx.execute(insert(ledger), facts)
+    INSERT_LEDGER(tx, facts)
     wake(tx, [contact_id for contact_id, _ in unknown], now)
     return Rescued(tuple(released), tuple(unknown), tuple(again))
 

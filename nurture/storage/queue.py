@@ -8,8 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.dml import Insert as InsertStatement
 
+from nurture.storage.bulk import Insert
 from nurture.storage.database import Transaction
 from nurture.storage.tables import ACTIVE, READY, UNPROCESSED, deliveries, due, enrolments, events
 from nurture.storage.types import BigId, UTCDateTime, among, sql
@@ -25,6 +26,8 @@ _CLAIM_POSTGRES = sql("""
     DELETE FROM due USING picked WHERE due.at = picked.at AND due.contact_id = picked.contact_id
     RETURNING due.contact_id
 """)
+
+INSERT_DUE = Insert(due, ("at", "contact_id"), conflict="DO NOTHING")
 
 
 def claim_due(tx: Transaction, now: datetime, limit: int) -> list[int]:
@@ -46,12 +49,10 @@ def claim_due(tx: Transaction, now: datetime, limit: int) -> list[int]:
 
 def wake(tx: Transaction, contact_ids: Iterable[int], now: datetime) -> None:
     """Let these contacts have a turn as soon as possible; waking twice is harmless."""
-    rows = [{"at": now, "contact_id": contact_id} for contact_id in sorted(set(contact_ids))]
-    if rows:
-        tx.execute(insert_due(tx), rows)
+    INSERT_DUE(tx, [(now, contact_id) for contact_id in sorted(set(contact_ids))])
 
 
-def insert_due(tx: Transaction) -> Insert:
+def insert_due(tx: Transaction) -> InsertStatement:
     """Insert into the queue unless the row is there."""
     if tx.dialect == "postgresql":
         return insert_postgres(due).on_conflict_do_nothing()

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter, is_
 from typing import Any
 
-from sqlalchemy import Row, RowMapping, Select, select
+from sqlalchemy import RowMapping, Select, select
 
 from nurture.domain.contact import Consent, Contact, SuppressionReason
 from nurture.domain.delivery import Delivery, DeliveryState
 from nurture.domain.enrolment import Enrolment, EnrolmentState, Grant, LeftBy
+from nurture.domain.event import NOTHING
 from nurture.domain.ledger import Fact
 from nurture.domain.programme import MailKind
 from nurture.storage.addresses import canonical, domain_of
-from nurture.storage.tables import contacts, suppressions
+from nurture.storage.bulk import Insert, Values
+from nurture.storage.tables import contacts, enrolments, ledger, suppressions
 
 _c = contacts.c
 TRANSACTIONAL_RANK, LOWEST_RANK = 0, 1_000_000
+
+# Members by value, without the detour that calling an enumeration takes
+_CONSENTS = {each.value: each for each in Consent}
+_ENROLMENT_STATES = {each.value: each for each in EnrolmentState}
+DELIVERY_STATES = {each.value: each for each in DeliveryState}
+_MAIL_KINDS = {each.value: each for each in MailKind}
+_NONE: frozenset[str] = frozenset()
 
 
 def select_contacts() -> Select[*tuple[Any, ...]]:
@@ -30,90 +39,101 @@ def select_contacts() -> Select[*tuple[Any, ...]]:
     ).outerjoin_from(contacts, suppressions, suppressions.c.address_key == _c.address_key)  # fmt: skip
 
 
-def contact_of(row: Row[*tuple[Any, ...]]) -> Contact:
+def contact_of(row: Sequence[Any]) -> Contact:
     (id_, email, created_at, external_id, attributes, zone, locale, stage, stage_since, consent, opted_out, suppressed,
      paused_until, memberships, enrols, next_seq, version, due_at) = row  # fmt: skip
     return Contact(
-        id_, email, created_at, external_id, attributes, zone, locale, stage, stage_since, Consent(consent),
-        frozenset(opted_out), SuppressionReason(suppressed) if suppressed else None, paused_until, memberships, enrols,
-        next_seq, version, due_at,
+        id_, email, created_at, external_id, attributes, zone, locale, stage, stage_since, _CONSENTS[consent],
+        frozenset(opted_out) if opted_out else _NONE, SuppressionReason(suppressed) if suppressed else None,
+        paused_until, memberships, enrols, next_seq, version, due_at,
     )  # fmt: skip
 
 
-def contact_changes(contact: Contact, before: Contact) -> dict[str, Any]:
-    """Parameters of the update after a turn; `was` is the version it was decided on."""
-    return {
-        "was": before.version,
-        "contact": contact.id,
-        "attributes": contact.attributes,
-        "zone": contact.zone,
-        "locale": contact.locale,
-        "stage": contact.stage,
-        "stage_since": contact.stage_since,
-        "consent": contact.consent.value,
-        "opted_out": sorted(contact.opted_out),
-        "paused_until": contact.paused_until,
-        "memberships": contact.memberships,
-        "enrols": contact.enrols,
-        "next_seq": contact.next_seq,
-        "version": max(contact.version, before.version + 1),
-        "due_at": contact.due_at,
-    }
+# What every turn may change, and what few do
+COUNTERS = ("next_seq", "version", "due_at")
+PERSON = ("attributes", "zone", "locale", "stage", "stage_since", "consent", "opted_out", "paused_until",
+          "memberships", "enrols")  # fmt: skip
+CONTACT_KEY = ("id", "version")
 
 
-def enrolment_of(row: RowMapping) -> Enrolment:
-    return Enrolment(
-        seq=row["seq"],
-        campaign=row["campaign"],
-        key=row["key"],
-        revision=row["revision"],
-        started_at=row["started_at"],
-        start=row["start"],
-        state=EnrolmentState(row["state"]),
-        held_out=row["held_out"],
-        node=row["node"],
-        since=row["since"],
-        due_at=row["due_at"],
-        planned_for=row["planned_for"],
-        in_flight=row["in_flight"],
-        passes=row["passes"],
-        visits=dict(row["visits"]),
-        jumps=dict(row["jumps"]),
-        grants={name: grant_of(grant) for name, grant in row["grants"].items()},
-        ended_at=row["ended_at"],
-        left_by=LeftBy(row["left_by"]) if row["left_by"] else None,
-        goal_at=row["goal_at"],
-        goal_value=row["goal_value"],
-        watch_until=row["watch_until"],
+def counters_row(contact: Contact, before: Contact) -> Values:
+    """`COUNTERS`, then her key: the version is the one she was decided on."""
+    version = max(contact.version, before.version + 1)
+    return contact.next_seq, version, contact.due_at, contact.id, before.version
+
+
+def person_row(contact: Contact, before: Contact) -> Values:
+    """`PERSON`, then `counters_row`."""
+    return (
+        contact.attributes,
+        contact.zone,
+        contact.locale,
+        contact.stage,
+        contact.stage_since,
+        contact.consent.value,
+        sorted(contact.opted_out),
+        contact.paused_until,
+        contact.memberships,
+        contact.enrols,
+        *counters_row(contact, before),
     )
 
 
-def enrolment_row(contact_id: int, enrolment: Enrolment) -> dict[str, Any]:
-    return {
-        "contact_id": contact_id,
-        "seq": enrolment.seq,
-        "campaign": enrolment.campaign,
-        "key": enrolment.key,
-        "revision": enrolment.revision,
-        "started_at": enrolment.started_at,
-        "start": enrolment.start,
-        "state": enrolment.state.value,
-        "held_out": enrolment.held_out,
-        "node": enrolment.node,
-        "since": enrolment.since,
-        "due_at": enrolment.due_at,
-        "planned_for": enrolment.planned_for,
-        "in_flight": enrolment.in_flight,
-        "passes": enrolment.passes,
-        "visits": enrolment.visits,
-        "jumps": enrolment.jumps,
-        "grants": {name: asdict(grant) for name, grant in enrolment.grants.items()},
-        "ended_at": enrolment.ended_at,
-        "left_by": enrolment.left_by.value if enrolment.left_by else None,
-        "goal_at": enrolment.goal_at,
-        "goal_value": enrolment.goal_value,
-        "watch_until": enrolment.watch_until,
-    }
+def is_same_person(contact: Contact, before: Contact) -> bool:
+    """Whether nothing but the counters was touched."""
+    return all(map(is_, _person(contact), _person(before)))
+
+
+_person = attrgetter(*PERSON)
+
+
+def enrolment_of(row: RowMapping) -> Enrolment:
+    """From a whole row of the table."""
+    return read_enrolment(tuple(row.values()))
+
+
+def read_enrolment(row: Sequence[Any]) -> Enrolment:
+    """From all columns in the order of the table."""
+    (_, seq, campaign, key, revision, started_at, start, state, held_out, node, since, due_at, planned_for, in_flight,
+     passes, visits, jumps, grants, ended_at, left_by, goal_at, goal_value, watch_until) = row  # fmt: skip
+    return Enrolment(
+        seq, campaign, key, revision, started_at, start, _ENROLMENT_STATES[state], held_out, node, since, due_at,
+        planned_for, in_flight, passes, dict(visits), dict(jumps),
+        {name: grant_of(grant) for name, grant in grants.items()}, ended_at, LeftBy(left_by) if left_by else None,
+        goal_at, goal_value, watch_until,
+    )  # fmt: skip
+
+
+ENROLMENT = tuple(enrolments.c.keys())
+
+
+def enrolment_row(contact_id: int, enrolment: Enrolment) -> Values:
+    """In the order of the table, which is `ENROLMENT`."""
+    return (
+        contact_id,
+        enrolment.seq,
+        enrolment.campaign,
+        enrolment.key,
+        enrolment.revision,
+        enrolment.started_at,
+        enrolment.start,
+        enrolment.state.value,
+        enrolment.held_out,
+        enrolment.node,
+        enrolment.since,
+        enrolment.due_at,
+        enrolment.planned_for,
+        enrolment.in_flight,
+        enrolment.passes,
+        enrolment.visits,
+        enrolment.jumps,
+        {name: grant_row(grant) for name, grant in enrolment.grants.items()} if enrolment.grants else NOTHING,
+        enrolment.ended_at,
+        enrolment.left_by.value if enrolment.left_by else None,
+        enrolment.goal_at,
+        enrolment.goal_value,
+        enrolment.watch_until,
+    )
 
 
 def grant_of(stored: Mapping[str, Any]) -> Grant:
@@ -121,52 +141,62 @@ def grant_of(stored: Mapping[str, Any]) -> Grant:
     return Grant(**{**stored, **instants})
 
 
-def delivery_of(row: RowMapping) -> Delivery:
-    return Delivery(
-        contact_id=row["contact_id"],
-        seq=row["seq"],
-        enrolment=row["enrolment"],
-        campaign=row["campaign"],
-        step=row["step"],
-        visit=row["visit"],
-        kind=MailKind(row["kind"]),
-        template=row["template"],
-        category=row["category"],
-        priority=row["priority"],
-        planned_at=row["planned_at"],
-        due_at=row["due_at"],
-        not_before=row["not_before"],
-        expires_at=row["expires_at"],
-        revision=row["revision"],
-        state=DeliveryState(row["state"]),
-    )
-
-
-def delivery_row(delivery: Delivery, email: str | None) -> dict[str, Any]:
-    """A new row. One that is settled at birth (a ghost) has been seen by the turn that made it."""
-    settled = delivery.state.is_settled
+def grant_row(grant: Grant) -> dict[str, Any]:
     return {
-        "contact_id": delivery.contact_id,
-        "seq": delivery.seq,
-        "enrolment": delivery.enrolment,
-        "campaign": delivery.campaign,
-        "step": delivery.step,
-        "visit": delivery.visit,
-        "kind": delivery.kind.value,
-        "template": delivery.template,
-        "category": delivery.category,
-        "priority": delivery.priority,
-        "rank": rank_of(delivery.kind, delivery.priority),
-        "domain": _domain(email),
-        "planned_at": delivery.planned_at,
-        "due_at": delivery.due_at,
-        "not_before": delivery.not_before,
-        "expires_at": delivery.expires_at,
-        "revision": delivery.revision,
-        "state": delivery.state.value,
-        "settled_at": delivery.planned_at if settled else None,
-        "acknowledged": settled,
+        "offer": grant.offer,
+        "tier": grant.tier,
+        "discount": grant.discount,
+        "code": grant.code,
+        "granted_at": grant.granted_at.isoformat(),
+        "expires_at": grant.expires_at.isoformat(),
     }
+
+
+def delivery_of(row: RowMapping) -> Delivery:
+    """From a row of the table, whole or in part."""
+    return Delivery(
+        row["contact_id"], row["seq"], row["enrolment"], row["campaign"], row["step"], row["visit"],
+        _MAIL_KINDS[row["kind"]], row["template"], row["category"], row["priority"], row["planned_at"], row["due_at"],
+        row["not_before"], row["expires_at"], row["revision"], DELIVERY_STATES[row["state"]],
+    )  # fmt: skip
+
+
+DELIVERY = (
+    "contact_id", "seq", "enrolment", "campaign", "step", "visit", "kind", "template", "category", "priority", "rank",
+    "domain", "planned_at", "due_at", "not_before", "expires_at", "revision", "state", "settled_at", "acknowledged",
+    "epoch", "attempts", "tries", "unknowns",
+)  # fmt: skip
+
+
+def delivery_row(delivery: Delivery, email: str | None) -> Values:
+    """A new row, in the order of `DELIVERY`. One settled at birth (a ghost) was seen by the turn that made it."""
+    settled = delivery.state.is_settled
+    return (
+        delivery.contact_id,
+        delivery.seq,
+        delivery.enrolment,
+        delivery.campaign,
+        delivery.step,
+        delivery.visit,
+        delivery.kind.value,
+        delivery.template,
+        delivery.category,
+        delivery.priority,
+        rank_of(delivery.kind, delivery.priority),
+        _domain(email),
+        delivery.planned_at,
+        delivery.due_at,
+        delivery.not_before,
+        delivery.expires_at,
+        delivery.revision,
+        delivery.state.value,
+        delivery.planned_at if settled else None,
+        settled,
+        0,
+        0,
+        0,
+        0,
+    )
 
 
 def rank_of(kind: MailKind, priority: int) -> int:
@@ -181,16 +211,30 @@ def _domain(email: str | None) -> str | None:
         return None
 
 
+FACT = (
+    "contact_id", "at", "kind", "reason", "campaign", "enrolment", "step", "delivery", "detail", "revision"
+)  # fmt: skip
+
+
+def fact_values(contact_id: int, fact: Fact, revision: int) -> Values:
+    """A row of the ledger, in the order of `FACT`."""
+    return (
+        contact_id,
+        fact.at,
+        fact.kind.value,
+        fact.reason.value if fact.reason is not None else None,
+        fact.campaign,
+        fact.enrolment,
+        fact.step,
+        fact.delivery,
+        fact.detail,
+        revision,
+    )
+
+
+INSERT_LEDGER = Insert(ledger, FACT)
+
+
 def fact_row(contact_id: int, fact: Fact, revision: int) -> dict[str, Any]:
-    return {
-        "contact_id": contact_id,
-        "at": fact.at,
-        "kind": fact.kind.value,
-        "reason": fact.reason.value if fact.reason else None,
-        "campaign": fact.campaign,
-        "enrolment": fact.enrolment,
-        "step": fact.step,
-        "delivery": fact.delivery,
-        "detail": fact.detail,
-        "revision": revision,
-    }
+    """The same by name."""
+    return dict(zip(FACT, fact_values(contact_id, fact, revision), strict=True))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import func, or_, select
 
 from nurture.domain.delivery import COUNTING, CountedMail, DeliveryState, Settled
 from nurture.domain.enrolment import Enrolment, PastEnrolment
@@ -15,9 +15,10 @@ from nurture.domain.event import Event
 from nurture.domain.needs import SnapshotNeeds
 from nurture.domain.programme import MailKind
 from nurture.domain.snapshot import Snapshot
+from nurture.storage.bulk import Query
 from nurture.storage.controls import paused_campaigns
 from nurture.storage.database import Transaction
-from nurture.storage.rows import contact_of, enrolment_of, select_contacts
+from nurture.storage.rows import DELIVERY_STATES, contact_of, read_enrolment, select_contacts
 from nurture.storage.tables import ACTIVE, UNPROCESSED, contacts, deliveries, enrolments, events
 from nurture.storage.types import among, sql
 
@@ -25,38 +26,42 @@ MOST_EVENTS = 500  # of one contact in one turn: a flood is worked off in severa
 
 _e, _d, _n = events.c, deliveries.c, enrolments.c
 
-_CONTACTS = select_contacts().where(among(contacts.c.id))
+_CONTACTS = Query(select_contacts().where(among(contacts.c.id)))
 _numbered = (
     select(
         _e.contact_id, _e.id, _e.name, _e.at, _e.properties,
         func.row_number().over(partition_by=_e.contact_id, order_by=(_e.at, _e.id)).label("place"),
     ).where(among(_e.contact_id), sql(UNPROCESSED))
 ).subquery()  # fmt: skip
-_PENDING = select(_numbered).where(_numbered.c.place <= MOST_EVENTS).order_by(_numbered.c.contact_id, _numbered.c.place)
-_HISTORY = (
+_PENDING = Query(
+    select(_numbered).where(_numbered.c.place <= MOST_EVENTS).order_by(_numbered.c.contact_id, _numbered.c.place)
+)
+_history_of = (
     select(_e.contact_id, _e.id, _e.name, _e.at, _e.properties)
     .where(among(_e.contact_id), among(_e.name, "names", text=True), _e.processed_at.is_not(None))
     .order_by(_e.contact_id, _e.at, _e.id)
 )
-_RECENT = _HISTORY.where(sql("at > :since"))
-_ENROLMENTS = (
+_HISTORY, _RECENT = Query(_history_of), Query(_history_of.where(sql("at > :since")))
+_ENROLMENTS = Query(
     select(enrolments)
     .where(among(_n.contact_id), or_(sql(ACTIVE), sql("watch_until > :now")))
     .order_by(_n.contact_id, _n.seq)
 )
-_PAST = (
+_PAST = Query(
     select(_n.contact_id, _n.campaign, func.max(_n.started_at), func.count())
     .where(among(_n.contact_id))
     .group_by(_n.contact_id, _n.campaign)
 )
-_MAILS = select(
-    _d.contact_id, _d.seq, _d.enrolment, _d.campaign, _d.step, _d.kind, _d.category, _d.state, _d.settled_at,
-    _d.acknowledged,
-).where(
-    among(_d.contact_id),
-    or_(_d.settled_at.is_(None), sql("settled_at > :since"), _d.acknowledged.is_(False)),
-).order_by(_d.contact_id, _d.seq)  # fmt: skip
-_RECEIVED = (
+_MAILS = Query(
+    select(
+        _d.contact_id, _d.seq, _d.enrolment, _d.campaign, _d.step, _d.kind, _d.category, _d.state, _d.settled_at,
+        _d.acknowledged,
+    ).where(
+        among(_d.contact_id),
+        or_(_d.settled_at.is_(None), sql("settled_at > :since"), _d.acknowledged.is_(False)),
+    ).order_by(_d.contact_id, _d.seq)
+)  # fmt: skip
+_RECEIVED = Query(
     select(_d.contact_id, _d.campaign, _d.step, func.max(_d.settled_at))
     .where(
         among(_d.contact_id),
@@ -72,7 +77,7 @@ def load_snapshots(tx: Transaction, contact_ids: Sequence[int], needs: SnapshotN
 
     Takes no locks: in a turn, `claim_due` has them. `needs` says how far back events and mails are read.
     """
-    people = {row[0]: contact_of(row) for row in tx.execute(_CONTACTS, {"ids": contact_ids})}
+    people = {row[0]: contact_of(row) for row in _CONTACTS(tx, ids=contact_ids)}
     if not people:
         return []
     ids = sorted(people)
@@ -98,7 +103,7 @@ def load_snapshots(tx: Transaction, contact_ids: Sequence[int], needs: SnapshotN
 
 def _pending(tx: Transaction, ids: Sequence[int]) -> defaultdict[int, list[Event]]:
     found: defaultdict[int, list[Event]] = defaultdict(list)
-    for contact_id, id_, name, at, properties, _ in tx.execute(_PENDING, {"ids": ids}):
+    for contact_id, id_, name, at, properties, _ in _PENDING(tx, ids=ids):
         found[contact_id].append(Event(id_, name, at, properties))
     return found
 
@@ -109,13 +114,13 @@ def _history(
     """Two queries: names that are wanted for ever, and the others no further back than the furthest of them."""
     found: defaultdict[int, dict[str, list[Event]]] = defaultdict(dict)
     since = {name: now - back for name, back in wanted.items() if back is not None}
-    batches: list[tuple[Select[*tuple[Any, ...]], dict[str, Any]]] = []
+    batches: list[tuple[Query, dict[str, Any]]] = []
     if len(since) < len(wanted):
         batches.append((_HISTORY, {"names": [name for name in wanted if name not in since]}))
     if since:
         batches.append((_RECENT, {"names": list(since), "since": min(since.values())}))
-    for statement, values in batches:
-        for contact_id, id_, name, at, properties in tx.execute(statement, {"ids": ids, **values}):
+    for query, values in batches:
+        for contact_id, id_, name, at, properties in query(tx, ids=ids, **values):
             if name not in since or at > since[name]:
                 found[contact_id].setdefault(name, []).append(Event(id_, name, at, properties))
     return found
@@ -123,14 +128,14 @@ def _history(
 
 def _enrolments(tx: Transaction, ids: Sequence[int], now: datetime) -> defaultdict[int, list[Enrolment]]:
     found: defaultdict[int, list[Enrolment]] = defaultdict(list)
-    for row in tx.execute(_ENROLMENTS, {"ids": ids, "now": now}).mappings():
-        found[row["contact_id"]].append(enrolment_of(row))
+    for row in _ENROLMENTS(tx, ids=ids, now=now):
+        found[row[0]].append(read_enrolment(row))
     return found
 
 
 def _past(tx: Transaction, ids: Sequence[int]) -> defaultdict[int, dict[str, PastEnrolment]]:
     found: defaultdict[int, dict[str, PastEnrolment]] = defaultdict(dict)
-    for contact_id, campaign, last, count in tx.execute(_PAST, {"ids": ids}):
+    for contact_id, campaign, last, count in _PAST(tx, ids=ids):
         found[contact_id][campaign] = PastEnrolment(campaign, last, count)
     return found
 
@@ -141,9 +146,9 @@ def _mails(
     """Marketing mails that count or would have (ghosts), and whatever ended that no turn has seen."""
     mails: defaultdict[int, list[CountedMail]] = defaultdict(list)
     ended: defaultdict[int, list[Settled]] = defaultdict(list)
-    for row in tx.execute(_MAILS, {"ids": ids, "since": since}):
+    for row in _MAILS(tx, ids=ids, since=since):
         contact_id, seq, enrolment, campaign, step, kind, category, stored, settled_at, acknowledged = row
-        state = DeliveryState(stored)
+        state = DELIVERY_STATES[stored]
         ghost = state is DeliveryState.GHOST
         if kind == MailKind.MARKETING and (state in COUNTING or ghost) and (settled_at is None or settled_at > since):
             mails[contact_id].append(CountedMail(settled_at, category, campaign, step, ghost))
@@ -158,7 +163,7 @@ def _received(
     found: defaultdict[int, dict[tuple[str, str], datetime]] = defaultdict(dict)
     if wanted:
         steps = sorted({step for _, step in wanted})
-        for contact_id, campaign, step, last in tx.execute(_RECEIVED, {"ids": ids, "steps": steps}):
+        for contact_id, campaign, step, last in _RECEIVED(tx, ids=ids, steps=steps):
             if (campaign, step) in wanted:
                 found[contact_id][campaign, step] = last
     return found

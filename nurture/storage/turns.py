@@ -9,16 +9,29 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, update
 from sqlalchemy import delete as delete_from
-from sqlalchemy.dialects.postgresql import insert as insert_postgres
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from nurture.domain.contact import Contact
 from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.snapshot import Snapshot, Turn
 from nurture.errors import ConflictError
+from nurture.storage.bulk import Delete, Insert, Update, Values
 from nurture.storage.database import Transaction
-from nurture.storage.queue import insert_due, wake_unprocessed
-from nurture.storage.rows import contact_changes, delivery_row, enrolment_row, fact_row
+from nurture.storage.events import EVENT
+from nurture.storage.queue import INSERT_DUE, wake_unprocessed
+from nurture.storage.rows import (
+    CONTACT_KEY,
+    COUNTERS,
+    DELIVERY,
+    ENROLMENT,
+    INSERT_LEDGER,
+    PERSON,
+    counters_row,
+    delivery_row,
+    enrolment_row,
+    fact_values,
+    is_same_person,
+    person_row,
+)
 from nurture.storage.tables import (
     consents,
     contacts,
@@ -26,7 +39,6 @@ from nurture.storage.tables import (
     due,
     enrolments,
     events,
-    ledger,
     outgoing,
     stage_changes,
     suppressions,
@@ -36,21 +48,20 @@ from nurture.storage.types import Batch, among, sql
 OWN_SOURCE = "nurture"
 _KEYS = Batch(key_contact="int", key_seq="int")
 
-_UPDATE_CONTACT = (
-    update(contacts)
-    .where(contacts.c.id == bindparam("contact"), contacts.c.version == bindparam("was"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "attributes", "zone", "locale", "stage", "stage_since", "consent", "opted_out", "paused_until",
-                "memberships", "enrols", "next_seq", "version", "due_at",
-            )
-        }
-    )
-)  # fmt: skip
+_UPDATE_COUNTERS = Update(contacts, COUNTERS, CONTACT_KEY)
+_UPDATE_PERSON = Update(contacts, (*PERSON, *COUNTERS), CONTACT_KEY)
+_DELETE_DUE = Delete(due, ("at", "contact_id"))
+_SAVE_ENROLMENTS = Insert(
+    enrolments,
+    ENROLMENT,
+    conflict="(contact_id, seq) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in ENROLMENT[2:]),
+)
+_INSERT_DELIVERIES = Insert(deliveries, DELIVERY)
+_INSERT_STAGES = Insert(stage_changes, ("contact_id", "at", "from_stage", "to_stage", "event_id"))
+_INSERT_CONSENTS = Insert(consents, ("contact_id", "at", "granted", "topic", "event_id", "source"))
+_INSERT_RECORDED = Insert(events, EVENT)
+_INSERT_OUTGOING = Insert(outgoing, ("contact_id", "kind", "name", "at", "payload", "next_at", "tries"))
 _PROCESSED = update(events).where(among(events.c.id)).values(processed_at=bindparam("processed"))
-_REMOVE_DUE = delete_from(due).where(due.c.at == bindparam("old"), due.c.contact_id == bindparam("contact"))
 
 
 @dataclass(slots=True)
@@ -58,13 +69,13 @@ class _Rows:
     """The turns of a batch, sorted by table."""
 
     events: list[int] = field(default_factory=list)
-    stages: list[dict[str, Any]] = field(default_factory=list)
-    consents: list[dict[str, Any]] = field(default_factory=list)
-    enrolments: list[dict[str, Any]] = field(default_factory=list)
-    deliveries: list[dict[str, Any]] = field(default_factory=list)
-    outgoing: list[dict[str, Any]] = field(default_factory=list)
-    recorded: list[dict[str, Any]] = field(default_factory=list)
-    ledger: list[dict[str, Any]] = field(default_factory=list)
+    stages: list[Values] = field(default_factory=list)
+    consents: list[Values] = field(default_factory=list)
+    enrolments: list[Values] = field(default_factory=list)
+    deliveries: list[Values] = field(default_factory=list)
+    outgoing: list[Values] = field(default_factory=list)
+    recorded: list[Values] = field(default_factory=list)
+    ledger: list[Values] = field(default_factory=list)
     cancelled: list[tuple[int, int]] = field(default_factory=list)
     seen: list[tuple[int, int]] = field(default_factory=list)
 
@@ -85,21 +96,15 @@ def write_turns(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]], now: 
         _collect(rows, snapshot, turn, now, revision)
     if rows.events:
         tx.execute(_PROCESSED, {"ids": rows.events, "processed": now})
-    if rows.enrolments:
-        tx.execute(_upsert_enrolments(tx), rows.enrolments)
-    for table, values in (
-        (deliveries, rows.deliveries),
-        (stage_changes, rows.stages),
-        (consents, rows.consents),
-        (outgoing, rows.outgoing),
-        (events, rows.recorded),
-    ):
-        if values:
-            tx.execute(insert(table), values)
+    _SAVE_ENROLMENTS(tx, rows.enrolments)
+    _INSERT_DELIVERIES(tx, rows.deliveries)
+    _INSERT_STAGES(tx, rows.stages)
+    _INSERT_CONSENTS(tx, rows.consents)
+    _INSERT_OUTGOING(tx, rows.outgoing)
+    _INSERT_RECORDED(tx, rows.recorded)
     _acknowledge(tx, rows.seen)
     rows.ledger += _cancel(tx, rows.cancelled, now, revision)
-    if rows.ledger:
-        tx.execute(insert(ledger), rows.ledger)
+    INSERT_LEDGER(tx, rows.ledger)
     # Whoever was put off has unseen events, too: she waits, or she would be claimed and fail for ever.
     wake_unprocessed(tx, [snapshot.contact.id for snapshot, turn in decided if not turn.put_off], now)
 
@@ -107,21 +112,20 @@ def write_turns(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]], now: 
 def _write_contacts(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]]) -> None:
     """The contact rows, and her own row in the queue."""
     pairs = [(snapshot.contact, turn.contact) for snapshot, turn in decided]
-    changed = tx.execute(_UPDATE_CONTACT, [contact_changes(after, before) for before, after in pairs])
-    if changed.rowcount != len(pairs):
-        raise ConflictError(
-            f"{len(pairs) - changed.rowcount} of {len(pairs)} contacts changed while their turn was decided."
-        )
-    gone = [
-        {"old": before.due_at, "contact": before.id}
-        for before, after in pairs
-        if before.due_at is not None and before.due_at != after.due_at
-    ]
-    if gone:
-        tx.execute(_REMOVE_DUE, gone)
-    next_ = [{"at": after.due_at, "contact_id": after.id} for _, after in pairs if after.due_at is not None]
-    if next_:
-        tx.execute(insert_due(tx), next_)
+    same = [counters_row(after, before) for before, after in pairs if is_same_person(after, before)]
+    others = [person_row(after, before) for before, after in pairs if not is_same_person(after, before)]
+    changed = _UPDATE_COUNTERS(tx, same) + _UPDATE_PERSON(tx, others)
+    if changed != len(pairs):
+        raise ConflictError(f"{len(pairs) - changed} of {len(pairs)} contacts changed while their turn was decided.")
+    _DELETE_DUE(
+        tx,
+        [
+            (before.due_at, before.id)
+            for before, after in pairs
+            if before.due_at is not None and before.due_at != after.due_at
+        ],
+    )
+    INSERT_DUE(tx, [(after.due_at, after.id) for _, after in pairs if after.due_at is not None])
 
 
 def _write_suppressions(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]], now: datetime) -> None:
@@ -147,44 +151,20 @@ def _suppression(contact: Contact, key: str, now: datetime) -> dict[str, Any]:
 
 def _collect(rows: _Rows, snapshot: Snapshot, turn: Turn, now: datetime, revision: int) -> None:
     id_, email = turn.contact.id, turn.contact.email
-    owner = {"contact_id": id_}
     rows.events += turn.processed
     rows.seen += [(id_, settled.seq) for settled in snapshot.settled] if not turn.put_off else []
     rows.cancelled += [(id_, seq) for seq in turn.cancelled]
     rows.enrolments += [enrolment_row(id_, enrolment) for enrolment in turn.enrolments]
     rows.deliveries += [delivery_row(delivery, email) for delivery in turn.deliveries]
-    rows.ledger += [fact_row(id_, fact, revision) for fact in turn.facts]
-    rows.stages += [
-        {**owner, "at": c.at, "from_stage": c.from_stage, "to_stage": c.to_stage, "event_id": c.event_id}
-        for c in turn.stages
-    ]
-    rows.consents += [
-        {**owner, "at": c.at, "granted": c.granted, "topic": c.topic, "event_id": c.event_id, "source": c.source}
-        for c in turn.consents
-    ]
-    rows.outgoing += [
-        {**owner, "kind": o.kind, "name": o.name, "at": o.at, "payload": o.payload, "next_at": now}
-        for o in turn.outgoing
-    ]
+    rows.ledger += [fact_values(id_, fact, revision) for fact in turn.facts]
+    rows.stages += [(id_, c.at, c.from_stage, c.to_stage, c.event_id) for c in turn.stages]
+    rows.consents += [(id_, c.at, c.granted, c.topic, c.event_id, c.source) for c in turn.consents]
+    rows.outgoing += [(id_, o.kind, o.name, o.at, o.payload, now, 0) for o in turn.outgoing]
+    version = snapshot.contact.version  # is written once only
     rows.recorded += [
-        {
-            **owner,
-            "name": event.name,
-            "at": event.at,
-            "received_at": now,
-            "properties": event.properties,
-            "source": OWN_SOURCE,
-            "message_id": f"{id_}.{snapshot.contact.version}.{place}",  # a version is written once only
-        }
+        (id_, event.name, event.at, now, event.properties, OWN_SOURCE, f"{id_}.{version}.{place}")
         for place, event in enumerate(turn.recorded)
     ]
-
-
-def _upsert_enrolments(tx: Transaction) -> Any:
-    statement = insert_postgres(enrolments) if tx.dialect == "postgresql" else insert_sqlite(enrolments)
-    keys = ("contact_id", "seq")
-    changes = {c.name: statement.excluded[c.name] for c in enrolments.c if c.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
 
 def _acknowledge(tx: Transaction, seen: Sequence[tuple[int, int]]) -> None:
@@ -195,7 +175,7 @@ def _acknowledge(tx: Transaction, seen: Sequence[tuple[int, int]]) -> None:
         )
 
 
-def _cancel(tx: Transaction, keys: Sequence[tuple[int, int]], now: datetime, revision: int) -> list[dict[str, Any]]:
+def _cancel(tx: Transaction, keys: Sequence[tuple[int, int]], now: datetime, revision: int) -> list[Values]:
     """Cancel what is still pending; the facts about those that were. The rest is gated: it goes, or has gone."""
     if not keys:
         return []
@@ -214,7 +194,7 @@ def _cancel(tx: Transaction, keys: Sequence[tuple[int, int]], now: datetime, rev
         {"batch": _KEYS.text(tx.dialect, keys)},
     )
     return [
-        fact_row(
+        fact_values(
             contact_id,
             Fact(now, FactKind.CANCELLED, Reason.LEFT_CAMPAIGN, campaign, enrolment, step, seq),
             revision,
