@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
+from nurture.domain.arbitration import allowed_from
 from nurture.domain.recheck import Proceed, recheck
 from nurture.domain.retry import Attempt
 from nurture.domain.snapshot import Snapshot
@@ -209,11 +210,14 @@ class Dispatcher:
         except TemplateError as error:
             self._journal.error("template error", **_who(claimed), template=error.template, error=str(error))
             return judge.of_template_error(claimed, str(error), now)
-        attempt = await self._transport.send(mail, lambda: self._pass(claimed))
+        attempt = await self._transport.send(mail, lambda: self._pass(applied, judged, claimed))
         return judge.of_attempt(claimed, attempt, self._clock(), random.uniform(0, 1))
 
-    async def _pass(self, claimed: Claimed) -> bool:
-        delivery = claimed.delivery
+    async def _pass(self, applied: Applied, judged: Proceed, claimed: Claimed) -> bool:
+        """The gate. The wire may have taken long since the recheck, so the hours are asked once more."""
+        delivery, now = claimed.delivery, self._clock()
+        if allowed_from(applied.programme, judged.campaign, judged.send, now, claimed.contact.zone) > now:
+            return False
         request = GateRequest(delivery.contact_id, delivery.seq, claimed.epoch, claimed.contact.version)
         return await self._gates.submit(request)
 

@@ -314,6 +314,21 @@ def test_a_lost_lease_is_a_shut_gate_and_another_daemon_sends_it_once(build: Bui
     assert len(server.messages) == server.bodies == 1
 
 
+def test_quiet_hours_that_begin_while_the_relay_is_slow_shut_the_gate(build: Build, scripted: Scripted) -> None:
+    stop = Stop(lambda house: house.pass_time("+13 hours"))
+    server = scripted(DATA=stop)
+    house = build(server=server, project="quiet_hours: 21:00-08:00\n")
+    house.consenting()
+    stop.house = house
+    house.tell("Signed Up")
+    house.drain()
+    house.live_until("+1 minute")
+    assert stop.house is None, "the server was asked for DATA"
+    assert (house.state(), server.bodies) == (D.PLANNED, 0)
+    house.live_until("+12 hours")
+    assert (house.state(), server.bodies) == (D.SENT, 1)
+
+
 def test_an_event_that_stops_nothing_only_delays_the_mail(build: Build, scripted: Scripted) -> None:
     stop = Stop(told_elsewhere(IncomingEvent(name="Page Viewed", email=ANA)))
     server = scripted(DATA=stop)
