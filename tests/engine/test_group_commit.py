@@ -36,8 +36,7 @@ def test_what_comes_while_a_commit_is_under_way_shares_the_next_one() -> None:
         with ThreadPoolExecutor(1) as executor:
             group: GroupCommit[int, int] = GroupCommit(commit, executor)
             first = asyncio.create_task(group.submit(0))
-            while not first_runs.is_set():
-                await asyncio.sleep(0)
+            assert await asyncio.to_thread(first_runs.wait, 10)
             others = [asyncio.create_task(group.submit(number)) for number in range(1, 51)]
             await asyncio.sleep(0)
             go_on.set()
