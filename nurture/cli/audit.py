@@ -24,7 +24,7 @@ def audit(session: Session) -> None:
     """
     from nurture.engine.audit import audit as recount
 
-    database, applied = session.database, session.app.applied()
+    database, applied = session.database, session.applied()
     with _progress(session) as progress:
         result = recount(database, applied.programme, session.clock.now(), progress)
     findings = [

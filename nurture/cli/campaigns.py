@@ -32,7 +32,7 @@ def list_(session: Session) -> None:
     from nurture.storage.controls import paused_campaigns
     from nurture.storage.reports import standing
 
-    programme = session.app.applied().programme
+    programme = session.applied().programme
     with session.database.read() as tx:
         paused = paused_campaigns(tx)
         inside = {name: sum(standing(tx, name).values()) for name in programme.campaigns}
@@ -69,7 +69,7 @@ def show_(session: Session, campaign: str) -> None:
     from nurture.storage.controls import paused_campaigns
     from nurture.storage.reports import standing
 
-    programme = session.app.applied().programme
+    programme = session.applied().programme
     found = _campaign(programme, campaign)
     with session.database.read() as tx:
         people = standing(tx, campaign)
@@ -104,7 +104,7 @@ def pause(session: Session, campaign: str, yes: bool) -> None:
     """
     from nurture.storage.controls import pause as pause_campaign
 
-    found = _campaign(session.app.applied().programme, campaign)
+    found = _campaign(session.applied().programme, campaign)
     confirm(f"Hold all mail of {found.name}?", yes)
     now = session.clock.now()
     session.database.transact(lambda tx: pause_campaign(tx, campaign, now, by()))
@@ -123,7 +123,7 @@ def resume(session: Session, campaign: str, yes: bool) -> None:
     from nurture.storage.controls import resume as resume_campaign
     from nurture.storage.reports import standing
 
-    found = _campaign(session.app.applied().programme, campaign)
+    found = _campaign(session.applied().programme, campaign)
     with session.database.read() as tx:
         people = sum(standing(tx, campaign).values())
     confirm(f"Let {found.name} go on, with {plural(people, 'person', 'people')} inside?", yes)
@@ -149,7 +149,7 @@ def enrol(
     from nurture.engine.people import enrol as enrol_people
 
     data = pairs(with_, "--with")
-    programme = session.app.applied().programme
+    programme = session.applied().programme
     _campaign(programme, campaign)
     confirm(f"Put {plural(len(people), 'person', 'people')} into {campaign}?", yes)
     count = enrol_people(session.database, programme, campaign, people, data, session.clock.now(), key=key)
@@ -165,7 +165,7 @@ def eject(session: Session, campaign: str, people: tuple[str, ...], yes: bool) -
     """Take people out of a campaign at once."""
     from nurture.engine.people import eject as eject_people
 
-    programme = session.app.applied().programme
+    programme = session.applied().programme
     _campaign(programme, campaign)
     confirm(f"Take {plural(len(people), 'person', 'people')} out of {campaign}?", yes)
     count = eject_people(session.database, programme, campaign, people, session.clock.now())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nurture.cli.contacts import contact_data
+from nurture.cli.contact_view import contact_data
 from nurture.cli.lazy import Command
 from nurture.cli.output import answer, bad, faint, good, plural, printable, say, show, strong, when
 from nurture.cli.session import Session, json_option, pass_session
@@ -37,7 +37,7 @@ def explain(session: Session, contact: str, campaign: str | None, step: str | No
     from nurture.engine.explain import explain as explain_contact
     from nurture.engine.people import unknown_campaign
 
-    applied = session.app.applied()
+    applied = session.applied()
     if campaign is not None and campaign not in applied.programme.campaigns:
         raise unknown_campaign(applied.programme, campaign)
     found = explain_contact(

@@ -99,7 +99,7 @@ def _wishes(session: Session, source: ContactFile, consent: str | None, enrol: s
 
     stages: dict[str, str] = {}
     if enrol is not None or any(column.target is Target.STAGE for column in source.columns):
-        programme = session.app.applied().programme
+        programme = session.applied().programme
         lifecycle = programme.lifecycle
         stages = {name.casefold(): stage for name, stage in lifecycle.aliases.items()}
         stages |= {stage.casefold(): stage for stage in lifecycle.stages}

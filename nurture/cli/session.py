@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from nurture.app import App
     from nurture.clock import Clock
+    from nurture.engine.revisions import Applied
     from nurture.settings import Settings
     from nurture.storage.database import Database
 
@@ -77,6 +78,11 @@ class Session:
             raise StorageError(f"There is no database {database.name} yet. Run nurture db upgrade; it makes one.")
         require_current(database)
         return database
+
+    def applied(self) -> Applied:
+        """The newest revision, from a database that is there. Raises StorageError, ConfigurationError."""
+        _ = self.database  # asked first: opening a file that is not there would make it
+        return self.app.applied()
 
     def close(self) -> None:
         """Let go of the database, if this call has opened it."""

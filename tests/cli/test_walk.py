@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from tests.cli.conftest import MORNING, Shop
 
 
@@ -49,6 +51,15 @@ def test_a_mail_that_must_wait_is_told_of(applied: Shop) -> None:
 def test_one_round_tells_what_it_sent(applied: Shop) -> None:
     applied("events", "send", "Newsletter Subscribed", "--email", "anna@example.com")
     assert applied("run", "--once").stdout == "2 turns, 1 mail sent into the local inbox: nurture inbox list.\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["explain x", "audit", "campaigns list", "contacts list", "status", "plan", "run --once", "events send X --id 1"],
+)
+def test_looking_makes_no_database(shop: Shop, command: str) -> None:
+    assert "There is no database nurture.db yet. Run nurture db upgrade" in shop(*command.split(), code=3).stderr
+    assert not (shop.folder / "nurture.db").exists()
 
 
 def test_nobody_runs_what_was_never_applied(shop: Shop) -> None:
