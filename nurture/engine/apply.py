@@ -14,9 +14,10 @@ from enum import StrEnum
 from nurture.domain.chance import share
 from nurture.domain.decide import EJECT
 from nurture.domain.flow import wait_ends
-from nurture.domain.programme import Campaign, CampaignStatus, MailKind, Programme, Send, Wait
+from nurture.domain.programme import Campaign, CampaignStatus, Programme, Send, Wait
 from nurture.domain.timing import zone_of
-from nurture.engine.revisions import load, renderer_of
+from nurture.engine.check import only_transactional, renderer_of
+from nurture.engine.revisions import load
 from nurture.errors import ConflictError
 from nurture.language.compile import Compiled, compile_project
 from nurture.language.edits import Change, ChangeKind, changes
@@ -81,9 +82,7 @@ def plan(database: Database, sources: Mapping[str, str]) -> Planned:
 
 def check_templates(sources: Mapping[str, str], programme: Programme) -> tuple[TemplateProblem, ...]:
     """Every problem of every template, judged as marketing mail unless only transactional steps send it."""
-    marketing = {send.template for _, send in _sends(programme) if send.kind is MailKind.MARKETING}
-    transactional = {send.template for _, send in _sends(programme)} - marketing
-    return tuple(renderer_of(sources, programme).check(transactional=frozenset(transactional)))
+    return tuple(renderer_of(sources, programme).check(transactional=only_transactional(programme)))
 
 
 def apply(

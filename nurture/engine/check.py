@@ -55,7 +55,7 @@ def check(sources: Mapping[str, str], known: Known | None = None) -> Checked:
 
 
 def _check_templates(sources: Mapping[str, str], programme: Programme, known: Known) -> list[TemplateProblem]:
-    renderer = files_renderer(sources, programme)
+    renderer = renderer_of(sources, programme)
     transactional = only_transactional(programme)
     parts = [f"{path}\0{text}" for path, text in sorted(sources.items()) if path.startswith(f"{TEMPLATES}_")]
     shared = _fingerprint(
@@ -92,7 +92,7 @@ def _remembered(findings: Any) -> list[TemplateProblem] | None:
         return None
 
 
-def files_renderer(sources: Mapping[str, str], programme: Programme) -> Renderer:
+def renderer_of(sources: Mapping[str, str], programme: Programme) -> Renderer:
     """The renderer of these sources, under the programme's policy."""
     return Renderer(
         sources,

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from nurture.domain.needs import SnapshotNeeds, needs_of
 from nurture.domain.programme import Programme
+from nurture.engine.check import renderer_of
 from nurture.errors import ConfigurationError
 from nurture.language.compile import Compiled, compile_project
 from nurture.rendering.renderer import Renderer
@@ -26,20 +27,6 @@ class Applied:
     needs: SnapshotNeeds
     compiled: Compiled
     sources: Mapping[str, str]
-
-
-def renderer_of(sources: Mapping[str, str], programme: Programme) -> Renderer:
-    """The renderer of these sources, under the programme's policy."""
-    return Renderer(
-        sources,
-        brand=programme.brand,
-        postal_address=programme.postal_address,
-        senders=programme.senders,
-        topics=programme.topics,
-        default_locale=programme.locale,
-        default_zone=programme.zone,
-        currency=programme.currency,
-    )
 
 
 def assemble(
