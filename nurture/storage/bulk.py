@@ -159,7 +159,7 @@ def _in_utc(stored: Sequence[datetime | None]) -> list[datetime | None]:
 
 def _sqlite_writer(kind: TypeEngine[Any]) -> Convert | None:
     if isinstance(kind, UTCDateTime):
-        return lambda column: [None if value is None else micros(value) for value in column]
+        return lambda column: _each(column, micros)
     if isinstance(kind, JSON):
         return lambda column: [None if value is None else dump_json(value) for value in column]
     return None
@@ -169,10 +169,22 @@ def _postgres_writer(kind: TypeEngine[Any]) -> Convert:
     if isinstance(kind, JSON):
         return lambda column: array([None if value is None else dump_json(value) for value in column], text=True)
     if isinstance(kind, UTCDateTime):
-        return lambda column: array([None if value is None else _iso(value) for value in column], text=True)
+        return lambda column: array(_each(column, _iso), text=True)
     if isinstance(kind, Boolean | Integer | Float):
         return array
     return lambda column: array(column, text=True)
+
+
+def _each(column: Sequence[datetime | None], write: Callable[[datetime], Any]) -> list[Any]:
+    """Most instants of a batch are its "now", the very same object."""
+    written: list[Any] = []
+    last: datetime | None = None
+    text: Any = None
+    for instant in column:
+        if instant is not last:
+            last, text = instant, None if instant is None else write(instant)
+        written.append(text)
+    return written
 
 
 def _iso(instant: datetime) -> str:

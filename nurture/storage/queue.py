@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, tuple_
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.sql.dml import Insert as InsertStatement
 
-from nurture.storage.bulk import Insert
+from nurture.storage.bulk import Insert, Query
 from nurture.storage.database import Transaction
 from nurture.storage.tables import ACTIVE, READY, UNPROCESSED, deliveries, due, enrolments, events
-from nurture.storage.types import BigId, UTCDateTime, among, sql
+from nurture.storage.types import BigId, among, sql
 
 # One lock on the queue row and one on the contact, neither ever waited for: claims cannot collide or deadlock. The
 # contact's is the weakest that keeps other turns out; it does not hold up events that refer to her.
@@ -28,6 +28,13 @@ _CLAIM_POSTGRES = sql("""
 """)
 
 INSERT_DUE = Insert(due, ("at", "contact_id"), conflict="DO NOTHING")
+_DUE = Query(
+    select(due.c.at, due.c.contact_id)
+    .where(sql("at <= :now"))
+    .order_by(due.c.at, due.c.contact_id)
+    .limit(bindparam("limit", type_=BigId))
+)
+_DELETE_DUE = sql("DELETE FROM due WHERE (at, contact_id) <= (:until, :last)")
 
 
 def claim_due(tx: Transaction, now: datetime, limit: int) -> list[int]:
@@ -37,13 +44,11 @@ def claim_due(tx: Transaction, now: datetime, limit: int) -> list[int]:
     """
     if tx.dialect == "postgresql":
         return sorted({row[0] for row in tx.execute(_CLAIM_POSTGRES, {"now": now, "limit": limit})})
-    rows = tx.execute(
-        select(due.c.at, due.c.contact_id).where(due.c.at <= now).order_by(due.c.at, due.c.contact_id).limit(limit)
-    ).all()
+    rows = _DUE(tx, now=now, limit=limit)
     if not rows:
         return []
-    last = tuple_(rows[-1][0], rows[-1][1], types=[UTCDateTime(), BigId])
-    tx.execute(delete(due).where(tuple_(due.c.at, due.c.contact_id) <= last))
+    at, contact_id = rows[-1]
+    tx.execute(_DELETE_DUE, {"until": at, "last": contact_id})
     return sorted({row[1] for row in rows})
 
 

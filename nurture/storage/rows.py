@@ -17,7 +17,7 @@ from nurture.domain.ledger import Fact
 from nurture.domain.programme import MailKind
 from nurture.storage.addresses import canonical, domain_of
 from nurture.storage.bulk import Insert, Values
-from nurture.storage.tables import contacts, enrolments, ledger, suppressions
+from nurture.storage.tables import contacts, ledger, suppressions
 
 _c = contacts.c
 TRANSACTIONAL_RANK, LOWEST_RANK = 0, 1_000_000
@@ -104,21 +104,31 @@ def read_enrolment(row: Sequence[Any]) -> Enrolment:
     )  # fmt: skip
 
 
-ENROLMENT = tuple(enrolments.c.keys())
+ENROLMENT_KEY = ("contact_id", "seq")
+FOUNDED = ("campaign", "key", "revision", "started_at", "held_out")  # how an enrolment began: never changed
+JOURNEY = ("start", "state", "node", "since", "due_at", "planned_for", "in_flight", "passes", "visits", "jumps",
+           "grants", "ended_at", "left_by", "goal_at", "goal_value", "watch_until")  # fmt: skip
+ENROLMENT = (*FOUNDED, *JOURNEY, *ENROLMENT_KEY)
 
 
 def enrolment_row(contact_id: int, enrolment: Enrolment) -> Values:
-    """In the order of the table, which is `ENROLMENT`."""
+    """A new row, in the order of `ENROLMENT`."""
     return (
-        contact_id,
-        enrolment.seq,
         enrolment.campaign,
         enrolment.key,
         enrolment.revision,
         enrolment.started_at,
+        enrolment.held_out,
+        *journey_row(contact_id, enrolment),
+    )
+
+
+def journey_row(contact_id: int, enrolment: Enrolment) -> Values:
+    """What may have changed, in the order of `JOURNEY`, then the key."""
+    grants = enrolment.grants
+    return (
         enrolment.start,
         enrolment.state.value,
-        enrolment.held_out,
         enrolment.node,
         enrolment.since,
         enrolment.due_at,
@@ -127,18 +137,26 @@ def enrolment_row(contact_id: int, enrolment: Enrolment) -> Values:
         enrolment.passes,
         enrolment.visits,
         enrolment.jumps,
-        {name: grant_row(grant) for name, grant in enrolment.grants.items()} if enrolment.grants else NOTHING,
+        {name: grant_row(grant) for name, grant in grants.items()} if grants else NOTHING,
         enrolment.ended_at,
         enrolment.left_by.value if enrolment.left_by else None,
         enrolment.goal_at,
         enrolment.goal_value,
         enrolment.watch_until,
+        contact_id,
+        enrolment.seq,
     )
 
 
 def grant_of(stored: Mapping[str, Any]) -> Grant:
-    instants = {name: datetime.fromisoformat(stored[name]) for name in ("granted_at", "expires_at")}
-    return Grant(**{**stored, **instants})
+    return Grant(
+        stored["offer"],
+        stored["tier"],
+        stored["discount"],
+        stored["code"],
+        datetime.fromisoformat(stored["granted_at"]),
+        datetime.fromisoformat(stored["expires_at"]),
+    )
 
 
 def grant_row(grant: Grant) -> dict[str, Any]:

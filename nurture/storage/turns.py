@@ -23,13 +23,16 @@ from nurture.storage.rows import (
     COUNTERS,
     DELIVERY,
     ENROLMENT,
+    ENROLMENT_KEY,
     INSERT_LEDGER,
+    JOURNEY,
     PERSON,
     counters_row,
     delivery_row,
     enrolment_row,
     fact_values,
     is_same_person,
+    journey_row,
     person_row,
 )
 from nurture.storage.tables import (
@@ -51,11 +54,8 @@ _KEYS = Batch(key_contact="int", key_seq="int")
 _UPDATE_COUNTERS = Update(contacts, COUNTERS, CONTACT_KEY)
 _UPDATE_PERSON = Update(contacts, (*PERSON, *COUNTERS), CONTACT_KEY)
 _DELETE_DUE = Delete(due, ("at", "contact_id"))
-_SAVE_ENROLMENTS = Insert(
-    enrolments,
-    ENROLMENT,
-    conflict="(contact_id, seq) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in ENROLMENT[2:]),
-)
+_INSERT_ENROLMENTS = Insert(enrolments, ENROLMENT)
+_UPDATE_ENROLMENTS = Update(enrolments, JOURNEY, ENROLMENT_KEY)
 _INSERT_DELIVERIES = Insert(deliveries, DELIVERY)
 _INSERT_STAGES = Insert(stage_changes, ("contact_id", "at", "from_stage", "to_stage", "event_id"))
 _INSERT_CONSENTS = Insert(consents, ("contact_id", "at", "granted", "topic", "event_id", "source"))
@@ -72,6 +72,7 @@ class _Rows:
     stages: list[Values] = field(default_factory=list)
     consents: list[Values] = field(default_factory=list)
     enrolments: list[Values] = field(default_factory=list)
+    journeys: list[Values] = field(default_factory=list)
     deliveries: list[Values] = field(default_factory=list)
     outgoing: list[Values] = field(default_factory=list)
     recorded: list[Values] = field(default_factory=list)
@@ -96,7 +97,9 @@ def write_turns(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]], now: 
         _collect(rows, snapshot, turn, now, revision)
     if rows.events:
         tx.execute(_PROCESSED, {"ids": rows.events, "processed": now})
-    _SAVE_ENROLMENTS(tx, rows.enrolments)
+    _INSERT_ENROLMENTS(tx, rows.enrolments)
+    if _UPDATE_ENROLMENTS(tx, rows.journeys) != len(rows.journeys):
+        raise ConflictError("An enrolment is gone that a turn has just gone on with.")
     _INSERT_DELIVERIES(tx, rows.deliveries)
     _INSERT_STAGES(tx, rows.stages)
     _INSERT_CONSENTS(tx, rows.consents)
@@ -154,7 +157,9 @@ def _collect(rows: _Rows, snapshot: Snapshot, turn: Turn, now: datetime, revisio
     rows.events += turn.processed
     rows.seen += [(id_, settled.seq) for settled in snapshot.settled] if not turn.put_off else []
     rows.cancelled += [(id_, seq) for seq in turn.cancelled]
-    rows.enrolments += [enrolment_row(id_, enrolment) for enrolment in turn.enrolments]
+    first_new = snapshot.contact.next_seq
+    rows.enrolments += [enrolment_row(id_, each) for each in turn.enrolments if each.seq >= first_new]
+    rows.journeys += [journey_row(id_, each) for each in turn.enrolments if each.seq < first_new]
     rows.deliveries += [delivery_row(delivery, email) for delivery in turn.deliveries]
     rows.ledger += [fact_values(id_, fact, revision) for fact in turn.facts]
     rows.stages += [(id_, c.at, c.from_stage, c.to_stage, c.event_id) for c in turn.stages]
