@@ -69,17 +69,18 @@ class Days:
     def run(self) -> dict[str, float]:
         """Stage -> microseconds an item."""
         self.take_in()
-        self.subscribe()
+        self.tell("ingest, new contact", "Newsletter Subscribed")
         self.turns("first turn")
         self.mails("first mail")
         self.turns("turn after a mail")
         self.now += timedelta(days=4)
         self.turns("turn that plans a mail")
         self.mails("later mail")
+        self.tell("ingest, known contact", "Product Viewed")
         return self.costs.each()
 
     def take_in(self) -> None:
-        """Half of them again as contacts of a file; none of these ever gets mail."""
+        """As many again, as contacts of a file; none of these ever gets mail."""
         lines = [ImportedContact(f"f{n}@file.example", f"f{n}", {"first_name": "Ana"}) for n in range(self.people)]
         for first in range(0, self.people, CHUNK):
             chunk = lines[first : first + CHUNK]
@@ -88,20 +89,21 @@ class Days:
         while self.turn("turn of nobody's business"):
             pass
 
-    def subscribe(self) -> None:
+    def tell(self, stage: str, name: str) -> None:
+        """One event about each."""
         told = [
             IncomingEvent(
-                name="Newsletter Subscribed",
+                name=name,
                 at=self.now,
                 email=f"p{n}@people.example",
-                message_id=f"m{n}",
+                message_id=f"{name} {n}",
                 properties={"form": "footer", "interest": "herbs"},
             )
             for n in range(self.people)
         ]
         for first in range(0, self.people, 1000):
             batch = told[first : first + 1000]
-            with self.costs.of("ingest, new contact", len(batch)):
+            with self.costs.of(stage, len(batch)):
                 ingest(self.database, batch, self.now)
 
     def turns(self, wave: str) -> None:

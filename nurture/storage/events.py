@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from nurture.domain.event import NOTHING
-from nurture.storage.bulk import Insert, Values
+from nurture.storage.bulk import Insert, Query, Values
 from nurture.storage.database import Transaction
 from nurture.storage.identities import Identity, resolve
 from nurture.storage.queue import wake
@@ -20,6 +20,12 @@ from nurture.storage.types import among
 
 EVENT = ("contact_id", "name", "at", "received_at", "properties", "source", "message_id")
 _INSERT = Insert(events, EVENT, conflict="(source, message_id) DO NOTHING")  # another daemon may be told the same now
+
+_TOLD = Query(
+    select(events.c.source, events.c.message_id).where(
+        among(events.c.source, "sources", text=True), among(events.c.message_id, text=True)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +83,8 @@ def store_events(tx: Transaction, arrivals: Sequence[Arrival], now: datetime) ->
 
 def _fresh(tx: Transaction, arrivals: Sequence[Arrival]) -> list[int]:
     """Places of arrivals that were never told before, in this batch or in any other."""
-    known = {
-        (source, message_id)
-        for source, message_id in tx.execute(
-            select(events.c.source, events.c.message_id).where(
-                among(events.c.source, "sources", text=True), among(events.c.message_id, text=True)
-            ),
-            {
-                "sources": sorted({arrival.source for arrival in arrivals}),
-                "ids": [arrival.message_id for arrival in arrivals],
-            },
-        )
-    }
+    sources = sorted({arrival.source for arrival in arrivals})
+    known = set(_TOLD(tx, sources=sources, ids=[arrival.message_id for arrival in arrivals]))
     fresh = []
     for place, arrival in enumerate(arrivals):
         identity = (arrival.source, arrival.message_id)

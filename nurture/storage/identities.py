@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy import bindparam, or_, select, update
 
+from nurture.domain.contact import Consent
 from nurture.storage.addresses import address_hash, canonical, domain_of
+from nurture.storage.bulk import Insert, Query
 from nurture.storage.database import Transaction
 from nurture.storage.tables import contacts
 from nurture.storage.types import among
@@ -118,26 +119,33 @@ def _key(email: str | None) -> str | None:
 
 def _find(tx: Transaction, identities: Sequence[Identity], keys: Sequence[str | None]) -> _Known:
     """Everybody named. Locked on PostgreSQL, in the order of ids: what is written next is merged from what is read."""
-    names: tuple[tuple[Any, list[Any], bool], ...] = (
-        (_c.id, [i.contact_id for i in identities if i.contact_id], False),
-        (_c.email_key, [key for key in keys if key], True),
-        (_c.external_id, [i.external_id for i in identities if i.external_id], True),
+    names: tuple[tuple[Query, list[Any]], ...] = (
+        (_BY_ID, [i.contact_id for i in identities if i.contact_id]),
+        (_BY_EMAIL, [key for key in keys if key]),
+        (_BY_EXTERNAL, [i.external_id for i in identities if i.external_id]),
     )
     ids: set[int] = set()
-    for column, values, text in names:
+    for query, values in names:
         if values:
-            ids |= set(
-                tx.execute(select(_c.id).where(among(column, text=text)), {"ids": sorted(set(values))}).scalars()
-            )
+            ids.update(row[0] for row in query(tx, ids=sorted(set(values))))
     known = _Known()
     if ids:
-        query = select(_c.id, _c.email, _c.email_key, _c.external_id, _c.attributes, _c.zone, _c.locale)
-        query = query.where(among(_c.id)).order_by(_c.id)
-        if tx.dialect == "postgresql" and any(i.attributes is not None or i.zone or i.locale for i in identities):
-            query = query.with_for_update(key_share=True)
-        for row in tx.execute(query, {"ids": sorted(ids)}):
-            known.add(Person(*row))
+        told = tx.dialect == "postgresql" and any(i.attributes is not None or i.zone or i.locale for i in identities)
+        for id_, email, key, external, attributes, zone, locale in (_LOCK if told else _PEOPLE)(tx, ids=sorted(ids)):
+            known.add(Person(id_, email, key, external, dict(attributes), zone, locale))
     return known
+
+
+_BY_ID, _BY_EMAIL, _BY_EXTERNAL = (
+    Query(select(_c.id).where(among(column, text=column is not _c.id)))
+    for column in (_c.id, _c.email_key, _c.external_id)
+)
+_people = (
+    select(_c.id, _c.email, _c.email_key, _c.external_id, _c.attributes, _c.zone, _c.locale)
+    .where(among(_c.id))
+    .order_by(_c.id)
+)
+_PEOPLE, _LOCK = Query(_people), Query(_people.with_for_update(key_share=True))
 
 
 def _pick(known: _Known, identity: Identity, key: str | None) -> tuple[Person | None, bool]:
@@ -180,8 +188,11 @@ def _tell(known: _Known, person: Person, identity: Identity, key: str | None) ->
         person.changed = True
 
 
+_COLUMNS = ("email", "email_key", "address_key", "domain", "external_id", "attributes", "zone", "locale")
+
+
 def columns_of(tx: Transaction, person: Person) -> dict[str, Any]:
-    """The columns that follow from who she is."""
+    """The columns that follow from who she is, in the order of `_COLUMNS`."""
     key = person.email_key
     return {
         "email": person.email,
@@ -200,16 +211,10 @@ def _create(tx: Transaction, new: Sequence[Person], now: datetime) -> list[Perso
 
     Returns those whom another writer created first, with what was said about them merged in: still to be written.
     """
-    rows = [{**columns_of(tx, person), "created_at": now} for person in new]
-    if tx.dialect == "postgresql":
-        tx.execute(insert_postgres(contacts).on_conflict_do_nothing(), rows)
-    else:
-        tx.execute(insert(contacts), rows)
-    query = select(_c.id, _c.email_key, _c.external_id, _c.attributes)
+    _INSERT(tx, [(*columns_of(tx, person).values(), now, *_AT_FIRST.values()) for person in new])
     named = {"ids": [p.email_key for p in new if p.email_key], "others": [p.external_id for p in new if p.external_id]}
-    either = or_(among(_c.email_key, text=True), among(_c.external_id, "others", text=True))
     by_email, by_external = {}, {}
-    for row in tx.execute(query.where(either), named):
+    for row in _CREATED(tx, **named):
         by_email[row[1]] = by_external[row[2]] = row
     merged = []
     for person in new:
@@ -222,17 +227,21 @@ def _create(tx: Transaction, new: Sequence[Person], now: datetime) -> list[Perso
     return merged
 
 
+_AT_FIRST: dict[str, Any] = {
+    "consent": Consent.NONE.value, "opted_out": [], "memberships": {}, "enrols": True, "next_seq": 1, "version": 0,
+}  # fmt: skip
+_INSERT = Insert(contacts, (*_COLUMNS, "created_at", *_AT_FIRST), conflict="DO NOTHING")
+_CREATED = Query(
+    select(_c.id, _c.email_key, _c.external_id, _c.attributes).where(
+        or_(among(_c.email_key, text=True), among(_c.external_id, "others", text=True))
+    )
+)
 _UPDATE = (
     update(contacts)
     .where(_c.id == bindparam("contact"))
     .values(
         {
-            **{
-                name: bindparam(name)
-                for name in (
-                    "email", "email_key", "address_key", "domain", "external_id", "attributes", "zone", "locale",
-                )
-            },
+            **{name: bindparam(name) for name in _COLUMNS},
             "version": _c.version + 1,
         }
     )
