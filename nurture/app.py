@@ -174,7 +174,7 @@ class App:
         pump = Pump(
             self.database,
             dispatcher,
-            self.newest,
+            self.newest.within,
             clock=self.clock.now,
             executor=executor,
             journal=self.journal,

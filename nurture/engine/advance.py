@@ -33,11 +33,13 @@ Decided = tuple[Snapshot, Turn]
 class Advanced:
     """How many contacts had a turn, and what went wrong with whom: (contact id, error).
 
-    `claimed` counts queue entries taken, also those of people who are gone: none means that nobody is due.
+    `claimed` counts queue entries taken, also those of people who are gone: none means that nobody is due. `planned`
+    counts the mails that may go now.
     """
 
     turns: int = 0
     claimed: int = 0
+    planned: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -55,6 +57,7 @@ def _advance(tx: Transaction, programme: Programme, needs: SnapshotNeeds, now: d
     advanced = Advanced(claimed=len(ids))
     decided = _decided(tx, ids, programme, needs, now, advanced)
     advanced.turns = len(decided)
+    advanced.planned = sum(len(turn.deliveries) for _, turn in decided)
     try:
         _write(tx, decided, now, programme.revision)
     except Exception as error:

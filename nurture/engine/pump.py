@@ -17,7 +17,7 @@ from typing import Self, TypeVar
 from nurture.engine.advance import BATCH, Advanced, advance
 from nurture.engine.dispatch import Dispatcher, Journal
 from nurture.engine.revisions import Applied
-from nurture.storage.database import Database
+from nurture.storage.database import Database, Transaction
 from nurture.storage.queue import Waiting, waiting
 
 _Result = TypeVar("_Result")
@@ -63,7 +63,7 @@ class Pump:
         self,
         database: Database,
         dispatcher: Dispatcher,
-        applied: Callable[[], Applied],
+        applied: Callable[[Transaction], Applied],
         *,
         clock: Callable[[], datetime],
         executor: Executor,
@@ -84,7 +84,7 @@ class Pump:
         turns = Advanced()
         if Role.ADVANCE in self._roles and waits.turns and not self._stopping:
             turns = await self._advance(applied)
-        if Role.DISPATCH in self._roles and (waits.mails or turns.turns) and not self._stopping:
+        if Role.DISPATCH in self._roles and (waits.mails or turns.planned) and not self._stopping:
             done.mails = await self._dispatcher.fill(applied)
         done.turns, done.failures = turns.turns, turns.failures
         done.more = turns.claimed > 0 or done.mails > 0
@@ -116,8 +116,7 @@ class Pump:
 
     def _look(self) -> tuple[Applied, Waiting]:
         with self._database.read() as tx:
-            waits = waiting(tx, self._clock())
-        return self._applied(), waits
+            return self._applied(tx), waiting(tx, self._clock())
 
     async def _advance(self, applied: Applied) -> Advanced:
         def work() -> Advanced:

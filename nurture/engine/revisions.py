@@ -69,9 +69,13 @@ class Newest:
     def __call__(self) -> Applied:
         """Raises ConfigurationError if nothing was ever applied."""
         with self._database.read() as tx:
-            number = latest_number(tx)
-            if number == 0:
-                raise ConfigurationError("nothing is applied yet; run `nurture apply` in the project's folder")
-            if self._known is None or self._known.number != number:
-                self._known = load(tx, number)
+            return self.within(tx)
+
+    def within(self, tx: Transaction) -> Applied:
+        """The same, in a transaction that is open already."""
+        number = latest_number(tx)
+        if number == 0:
+            raise ConfigurationError("nothing is applied yet; run `nurture apply` in the project's folder")
+        if self._known is None or self._known.number != number:
+            self._known = load(tx, number)
         return self._known
