@@ -59,18 +59,31 @@ def import_contacts(
     """
     rows, refused, clashes = _rows(tx, lines)
     _stage(tx, rows)
-    clashes += tx.execute(sql(_CLASHES)).rowcount
-    tx.execute(sql(_SAYS))
+    ids, stages = _any(rows, "external_id"), _any(rows, "stage")
+    said = _any(rows, "consent", nothing=Consent.NONE.value)
+    if ids:
+        clashes += tx.execute(sql(_CLASHES)).rowcount
+    if said:
+        tx.execute(sql(_SAYS))
     merged = "json_patch(c.attributes, s.attributes)"
     if tx.dialect == "postgresql":
         merged = "c.attributes || CAST(s.attributes AS jsonb)"
-    updated = [row[0] for key in ("email_key", "external_id") for row in tx.execute(sql(_update_sql(tx, key, merged)))]
+    keys = ("email_key", "external_id") if ids else ("email_key",)
+    updated = [row[0] for key in keys for row in tx.execute(sql(_update_sql(tx, key, merged))).all()]
     created = tx.execute(sql(_create_sql(tx)), {"now": now, "enrols": enrols}).all()
-    tx.execute(sql(_STAGES), {"now": now})
-    tx.execute(sql(_CONSENTS), {"now": now, "source": source})
+    if stages:
+        tx.execute(sql(_STAGES), {"now": now})
+    if said:
+        tx.execute(sql(_CONSENTS), {"now": now, "source": source})
     wake(tx, [*updated, *(row[0] for row in created)], now)
     tx.execute(sql("DELETE FROM staged"))
     return Imported(len(created), len(updated), refused, clashes)
+
+
+def _any(rows: Sequence[tuple[Any, ...]], name: str, *, nothing: str | None = None) -> bool:
+    """Whether any line says something there."""
+    place = COLUMNS.index(name)
+    return any(row[place] != nothing for row in rows)
 
 
 def _rows(tx: Transaction, lines: Iterable[ImportedContact]) -> tuple[list[tuple[Any, ...]], int, int]:
@@ -93,7 +106,8 @@ def _rows(tx: Transaction, lines: Iterable[ImportedContact]) -> tuple[list[tuple
         people[name] = _later(people[name], line) if name in people else line
     secret = tx.database.address_secret
     rows: list[tuple[Any, ...]] = []
-    for place, (name, line) in enumerate(sorted(people.items())):
+    for place, name in enumerate(sorted(people)):
+        line = people[name]
         address = name if line.email else None
         rows.append(
             (
