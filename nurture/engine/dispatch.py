@@ -18,6 +18,7 @@ from functools import partial
 from typing import Protocol
 
 from nurture.domain.arbitration import allowed_from
+from nurture.domain.delivery import DeliveryState
 from nurture.domain.recheck import Proceed, recheck
 from nurture.domain.retry import Attempt
 from nurture.domain.snapshot import Snapshot
@@ -31,7 +32,7 @@ from nurture.sending.mail import OutgoingMail
 from nurture.sending.transport import Transport
 from nurture.storage import deliveries as rows
 from nurture.storage.database import Database, Transaction
-from nurture.storage.deliveries import Claimed, GateRequest, Hold
+from nurture.storage.deliveries import Claimed, GateRequest, Hold, Key
 from nurture.storage.faults import DatabaseFault, Fault
 from nurture.storage.outcomes import Outcome, record_outcomes
 from nurture.storage.snapshots import load_snapshots
@@ -78,8 +79,9 @@ class Dispatcher:
         self._owner, self._clock, self._executor, self._journal = owner, clock, executor, journal
         self._capacity, self._per_domain = capacity, per_domain
         self.allowance = allowance or Allowance()
-        self._gates: GroupCommit[GateRequest, bool] = GroupCommit(self._commit_gates, executor)
-        self._outcomes: GroupCommit[Outcome, bool | DatabaseFault] = GroupCommit(self._commit_outcomes, executor)
+        # Gates and outcomes share their commits: it halves them, and what comes of a mail is durable before the next
+        # gate on the same connection, so that no more than one mail per connection can end unknown.
+        self._marks: GroupCommit[GateRequest | Outcome, bool | DatabaseFault] = GroupCommit(self._commit, executor)
         self._tasks: dict[Hold, asyncio.Task[None]] = {}
         self._heart: asyncio.Task[None] | None = None
         self._stopping = False
@@ -154,31 +156,55 @@ class Dispatcher:
 
         return self._database.transact(work)
 
-    def _commit_gates(self, requests: Sequence[GateRequest]) -> Sequence[bool]:
+    def _commit(self, marks: Sequence[GateRequest | Outcome]) -> Sequence[bool | DatabaseFault]:
+        """One transaction for all that waits; where that fails, gates and outcomes fail or succeed by themselves."""
+        gates = [mark for mark in marks if isinstance(mark, GateRequest)]
+        outcomes = [mark for mark in marks if isinstance(mark, Outcome)]
         try:
-            with self._database.write() as tx:
-                passed = rows.gate(tx, requests, self._owner, self._clock())
+            passed, written = self._write(gates, outcomes)
         except DatabaseFault as fault:
-            if not fault.commit_unknown:
-                raise
-            # The commit may stand: only what a new connection can read counts (an unreadable gate is a shut one).
-            with self._database.read() as tx:
-                passed = rows.gated(tx, [Hold(r.contact_id, r.seq, r.epoch) for r in requests], self._owner)
+            ends = iter(self._commit_outcomes(outcomes, fault))
+            ways = iter(self._commit_gates(gates, fault))
+            return [next(ways if isinstance(mark, GateRequest) else ends) for mark in marks]
+        return [(mark.contact_id, mark.seq) in (passed if isinstance(mark, GateRequest) else written) for mark in marks]
+
+    def _write(self, gates: Sequence[GateRequest], outcomes: Sequence[Outcome]) -> tuple[set[Key], set[Key]]:
+        now = self._clock()
+
+        def work(tx: Transaction) -> tuple[set[Key], set[Key]]:
+            written = record_outcomes(tx, outcomes, self._owner, now)
+            return rows.gate(tx, gates, self._owner, now), written
+
+        return self._database.transact(work)
+
+    def _commit_gates(self, requests: Sequence[GateRequest], fault: DatabaseFault) -> Sequence[bool | DatabaseFault]:
+        """After a commit that failed: it may stand, but only what can be read counts (an unreadable gate is shut)."""
+        if not requests:
+            return []
+        try:
+            if fault.commit_unknown:
+                with self._database.read() as tx:
+                    passed = rows.gated(tx, [Hold(r.contact_id, r.seq, r.epoch) for r in requests], self._owner)
+            elif fault.passes:
+                return [fault] * len(requests)
+            else:
+                passed, _ = self._write(requests, [])
+        except DatabaseFault as again:
+            return [again] * len(requests)
         return [(request.contact_id, request.seq) in passed for request in requests]
 
-    def _commit_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[bool | DatabaseFault]:
-        """One commit for all; each alone where that fails for a reason that lies in a row."""
-        try:
-            return self._write(outcomes)
-        except DatabaseFault as fault:
-            if len(outcomes) == 1 or fault.fault not in _ABOUT_A_ROW:
-                return [fault] * len(outcomes)
-        return [answer for outcome in outcomes for answer in self._commit_outcomes([outcome])]
-
-    def _write(self, outcomes: Sequence[Outcome]) -> Sequence[bool]:
-        now = self._clock()
-        written = self._database.transact(lambda tx: record_outcomes(tx, outcomes, self._owner, now))
-        return [outcome.key in written for outcome in outcomes]
+    def _commit_outcomes(self, outcomes: Sequence[Outcome], fault: DatabaseFault) -> Sequence[bool | DatabaseFault]:
+        """Each alone, where the reason may lie in a row; else they are handed in again in a while."""
+        if fault.fault not in _ABOUT_A_ROW:
+            return [fault] * len(outcomes)
+        answers: list[bool | DatabaseFault] = []
+        for outcome in outcomes:
+            try:
+                _, written = self._write([], [outcome])
+                answers.append(outcome.key in written)
+            except DatabaseFault as own:
+                answers.append(own)
+        return answers
 
     def _extend(self, holds: Sequence[Hold]) -> None:
         self._database.transact(lambda tx: rows.extend_leases(tx, holds, self._owner, self._clock(), LEASE))
@@ -194,6 +220,9 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this mail alone
             self._journal.error("delivery failed", **_who(claimed), error=_told(error))
             await self._give_back([claimed], self._clock() + judge.RELAY_PAUSE)
+            return
+        if outcome.attempt is None and self.is_stopping and outcome.state is DeliveryState.PLANNED:
+            await self._give_back([claimed], self._clock())  # whoever starts next need not wait for it
             return
         await self._record(outcome)
         self.counts[outcome.state.value] = self.counts.get(outcome.state.value, 0) + 1
@@ -219,11 +248,14 @@ class Dispatcher:
         if allowed_from(applied.programme, judged.campaign, judged.send, now, claimed.contact.zone) > now:
             return False
         request = GateRequest(delivery.contact_id, delivery.seq, claimed.epoch, claimed.contact.version)
-        return await self._gates.submit(request)
+        passed = await self._marks.submit(request)
+        if isinstance(passed, DatabaseFault):
+            raise passed
+        return passed
 
     async def _record(self, outcome: Outcome) -> None:
         """Until it is written: while the process lives, what the relay said is not forgotten."""
-        while isinstance(written := await self._outcomes.submit(outcome), DatabaseFault):
+        while isinstance(written := await self._marks.submit(outcome), DatabaseFault):
             if written.fault in _ABOUT_A_ROW and (outcome.attempt is not None or outcome.facts):
                 # The words cannot be stored; what they mean can.
                 self._journal.error("outcome written without words", **_named(outcome), error=str(written))
