@@ -168,7 +168,7 @@ def _told(planned: Planned, pending: bool) -> str:
         lines += [f"        {told}" for change in found for told in _concerned(planned, change)]
     changed = sum(name is not None for name in by_campaign) - len(added) - len(removed)
     if not planned.changes:
-        lines.append("Only templates or texts have changed: mails planned from now on are made of the new ones.")
+        lines.append("Only templates or texts have changed: every mail that has not gone yet is made of the new ones.")
     counts = f"{changed} changed, {len(added)} added, {len(removed)} removed"
     lines.append(f"Plan: {counts}, against revision {planned.against}. No mail is sent by applying.")
     return "\n".join(lines)

@@ -79,6 +79,7 @@ class Service:
         metronome.every(FORGET, "forget", self._forget)
         self._journal.info("started", **self._app.summary(), roles=",".join(sorted(self._roles)))
         metronome.start()
+        await self._sign()
         try:
             await self._work()
         finally:

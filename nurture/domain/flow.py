@@ -293,6 +293,7 @@ def _outgoing(case: Case, enrolment: Enrolment, kind: str, name: str, step: str,
         "text": text,
         "contact": {"id": case.contact.id, "external_id": case.contact.external_id, "email": case.contact.email},
         "start": plain(enrolment.start),
+        "offers": {grant.offer: {"code": grant.code, "tier": grant.tier} for grant in enrolment.grants.values()},
     }
     case.turn.outgoing.append(Outgoing(kind, name, case.now, payload))
     case.note(FactKind.CALLED if kind == "webhook" else FactKind.ALERTED, enrolment=enrolment, step=step, name=name)

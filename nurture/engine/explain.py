@@ -296,7 +296,7 @@ def _caps(programme: Programme, mails: Sequence[CountedMail], now: datetime) -> 
             for mail in mails
             if not mail.ghost
             and (cap.category is None or cap.category == mail.category)
-            and (mail.at is None or mail.at > now - cap.per)
+            and (mail.at is None or now - cap.per < mail.at <= now)
         ]
         used.append(f"{cap}: {len(inside)} used")
     return used

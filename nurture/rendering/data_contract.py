@@ -16,7 +16,7 @@ from nurture.rendering.front_matter import ROOTS, Need
 Path = tuple[str, ...]
 
 OURS = frozenset({
-    "campaign", "step", "sender", "brand", "postal_address", "unsubscribe_url", "preferences_url", "view_url",
+    "campaign", "topic", "step", "sender", "brand", "postal_address", "unsubscribe_url", "preferences_url", "view_url",
     "subject", "preheader", "lang", "dir", "asset", "loop", "asset_url",
 })  # fmt: skip
 ALWAYS_THERE = frozenset({("contact", "email")})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -14,7 +15,7 @@ from jinja2 import meta, nodes
 from markupsafe import escape
 
 from nurture.errors import NurtureError
-from nurture.rendering.environment import BadValue, Sandbox, printable
+from nurture.rendering.environment import BadValue, Program, Sandbox, printable
 from nurture.rendering.filters import NEEDS_CONTACT, FilterError
 from nurture.rendering.functions import FUNCTIONS
 from nurture.rendering.places import Place, Where, placed
@@ -70,17 +71,32 @@ def _bound_names(segments: Sequence[Segment]) -> set[str]:
 
 def _constant(segment: Segment, constants: Mapping[str, Any]) -> str | None:
     """The text an expression gives for everybody, None if it depends on the person."""
-    try:
-        tree = _FOLDER.parse(segment.tag())
-        names = meta.find_undeclared_variables(tree)
-    except jinja2.TemplateSyntaxError:
-        return None  # the compiler will say it better
-    if not names <= constants.keys() | FUNCTIONS.keys():
-        return None
-    if any(node.name in NEEDS_CONTACT for node in tree.find_all(nodes.Filter)):
+    names = _asked_for(segment.tag())
+    if names is None or not names <= constants.keys() | FUNCTIONS.keys():
         return None
     try:
-        return _FOLDER.compiled(segment.tag(), segment.file).run(dict(constants))
+        return _program(segment.tag()).run(dict(constants))
     except (jinja2.TemplateError, BadValue, FilterError, NurtureError) as error:
         hint = "set it in email_templates/brand.yaml" if "brand" in segment.source else None
         raise CompileError(f"{segment.tag()}: {error}", segment.file, segment.line, hint) from None
+
+
+# Layouts and parts stand in every template, so that the same few tags are met a thousand times.
+
+
+@lru_cache(maxsize=4096)
+def _asked_for(tag: str) -> frozenset[str] | None:
+    """The names a tag uses; None if it cannot be read, or asks for the contact's locale."""
+    try:
+        tree = _FOLDER.parse(tag)
+        names = meta.find_undeclared_variables(tree)
+    except jinja2.TemplateSyntaxError:
+        return None  # the compiler will say it better
+    if any(node.name in NEEDS_CONTACT for node in tree.find_all(nodes.Filter)):
+        return None
+    return frozenset(names)
+
+
+@lru_cache(maxsize=4096)
+def _program(tag: str) -> Program:
+    return _FOLDER.compiled(tag, "a constant")
