@@ -76,17 +76,19 @@ class Flow:
             if isinstance(step, written.SendStep):
                 ahead = step.id
             leads.append(ahead)
-        ids = []
-        for index, (step, lead) in enumerate(zip(steps, reversed(leads), strict=True)):
+        ids: dict[int, str] = {}
+        for index, step in enumerate(steps):
             if isinstance(step, written.SendStep):
                 if step.id in self.taken:
                     self.scope.file.report(
                         "N201", (*path, index, "id"), f'the step id "{step.id}" stands here twice', "ids are identities"
                     )
-                ids.append(self._free(step.id))
-            else:
-                ids.append(self._free(f"{kind_word(step)}>{lead}"))
-        return ids
+                ids[index] = self._free(step.id)
+        # Counted from the send backwards: where a mail between two waits is removed, the later wait keeps its name.
+        for index, lead in zip(reversed(range(len(steps))), leads, strict=True):
+            if index not in ids:
+                ids[index] = self._free(f"{kind_word(steps[index])}>{lead}")
+        return [ids[index] for index in range(len(steps))]
 
     def _free(self, name: str) -> str:
         """`name`, numbered if it is taken."""

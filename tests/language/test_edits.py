@@ -78,6 +78,15 @@ def test_who_stood_at_a_step_that_is_gone_goes_on_at_the_next_that_is_left(proje
     assert removed == {"wait>two": "wait_quiet>three", "two": "wait_quiet>three"}
 
 
+def test_a_mail_that_is_gone_between_two_waits_spares_nobody_the_second_wait(project: dict[str, str]) -> None:
+    before = BASE.replace("  - wait_quiet: 1 hour\n    after: [Product Added]\n", "  - wait: 4 days\n")
+    after = tour(project, before.replace("  - {id: two, send: cart/reminder, if: exists(start.items)}\n", ""))
+    heir = moved_nodes(tour(project, before), after)["wait>two"]
+    assert heir is not None
+    assert after.nodes[heir].next == "wait>three"
+    assert after.nodes["wait>three"].next == "three"
+
+
 def test_a_wait_that_is_gone_would_mail_many_at_once_and_must_be_confirmed(project: dict[str, str]) -> None:
     (change,) = found(project, BASE.replace("  - wait: 2 days\n", ""))
     assert (change.step, change.moved_to, change.confirm) == ("wait>two", "two", "tour/two")
