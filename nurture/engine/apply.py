@@ -28,6 +28,7 @@ from nurture.storage.database import Database, Transaction
 from nurture.storage.events import Arrival, store_events
 from nurture.storage.identities import Identity
 from nurture.storage.inflight import reschedule, wake_everyone
+from nurture.storage.queue import wake_campaigns
 from nurture.storage.reports import inside, standing
 from nurture.storage.revisions import latest_number, store_revision
 
@@ -116,6 +117,8 @@ def apply(
                     _eject_all(tx, campaign, number, now)
         if planned.old is None or _judges_people_anew(planned.old, programme):
             wake_everyone(tx, now, SPREAD)
+        elif gone := sorted(planned.old.campaigns.keys() - programme.campaigns.keys()):
+            wake_campaigns(tx, gone, now)  # to leave now, not when their next step would have been due
         return number
 
     return database.transact(work)

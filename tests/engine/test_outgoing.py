@@ -1,0 +1,156 @@
+"""Webhooks and alerts: at least once, by a receiver's key, and never in the way of anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from nurture.engine.outgoing import TRIES, call_out
+from nurture.testing.house import House, sources
+from nurture.testing.smtp import ScriptedServer
+
+Build = Callable[..., House]
+CALLS = """\
+start: {event: Signed Up}
+steps:
+  - webhook: crm
+  - alert: {team: care, text: "Please call."}
+"""
+
+
+class Receiver:
+    """A real HTTP server: `answers` are given in turn, then 200."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str | None, dict[str, Any]]] = []
+        self.answers: list[int] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                receiver.seen.append((self.headers["webhook-id"], body))
+                code = receiver.answers.pop(0) if receiver.answers else 200
+                self.send_response(code)
+                if code == 302:
+                    self.send_header("Location", f"http://127.0.0.1:{receiver.port}/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    running = Receiver()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def house(build: Build, server: ScriptedServer, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> House:
+    files = sources(CALLS)
+    project = files["campaigns/_project.yaml"].splitlines()
+    own = f'webhooks: {{crm: "http://127.0.0.1:{receiver.port}/"}}'
+    files["campaigns/_project.yaml"] = "\n".join(own if line.startswith("webhooks") else line for line in project)
+    made = build(server=server, files=files)
+    monkeypatch.setattr(made.app, "transport", made.transport)
+    made.tell("Signed Up", answer=42)
+    made.drain()
+    return made
+
+
+def calls(house: House) -> int:
+    """Make what is due; how many were taken."""
+
+    async def work() -> int:
+        async with house.engine() as engine:
+            return await call_out(house.database, house.app.callers(), engine.in_thread, house.clock.now)
+
+    return asyncio.run(work())
+
+
+def waiting(house: House) -> list[tuple[str, int, bool]]:
+    query = text("SELECT kind, tries, next_at IS NOT NULL FROM outgoing ORDER BY id")
+    with house.database.read() as tx:
+        return [(row[0], row[1], bool(row[2])) for row in tx.execute(query)]
+
+
+def test_a_webhook_is_called_and_a_team_alerted_once(house: House, receiver: Receiver, server: ScriptedServer) -> None:
+    assert calls(house) == 2
+    ((key, body),) = receiver.seen
+    assert body["campaign"] == "c"
+    assert body["start"] == {"answer": 42}
+    assert str(body["id"]) == key
+    (mail,) = server.messages
+    assert mail.recipient == "care@northwind.example"
+    assert b"Please call." in mail.data
+    assert calls(house) == 0
+    assert waiting(house) == [("webhook", 1, False), ("alert", 1, False)]
+
+
+@pytest.mark.parametrize("answer", [500, 404, 302])
+def test_what_was_not_taken_is_tried_again_later_under_the_same_key(
+    house: House, receiver: Receiver, answer: int
+) -> None:
+    receiver.answers = [answer]
+    assert calls(house) == 1
+    assert calls(house) == 0
+    house.pass_time("+1 minute")
+    assert calls(house) == 1
+    assert len(receiver.seen) == 2
+    assert len({key for key, _ in receiver.seen}) == 1
+
+
+def test_a_caller_that_dies_makes_the_call_again(house: House, receiver: Receiver) -> None:
+    from nurture.engine import outgoing
+
+    house.database.transact(lambda tx: outgoing.claim_calls(tx, house.now, 10, outgoing.HIDE_FOR))
+    assert calls(house) == 0
+    house.pass_time("+5 minutes")
+    assert calls(house) == 2
+
+
+def test_after_so_many_tries_it_is_given_up_and_kept(house: House, receiver: Receiver) -> None:
+    receiver.answers = [500] * 20
+    for _ in range(TRIES + 3):
+        calls(house)
+        house.pass_time("+10 hours")
+    assert len(receiver.seen) == TRIES
+    assert ("webhook", TRIES, False) in waiting(house)
+
+
+def test_one_call_that_cannot_be_made_does_not_stop_the_others(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("no mail today")
+
+    monkeypatch.setattr(house.app, "transport", refuse)
+    assert calls(house) == 1
+    assert len(receiver.seen) == 1
+    with house.database.read() as tx:
+        assert "no mail today" in str(tx.execute(text("SELECT error FROM outgoing WHERE kind = 'alert'")).scalar())
