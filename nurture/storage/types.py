@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Self
 
 from sqlalchemy import JSON, BigInteger, Boolean, ColumnElement, Dialect, Integer, Text, TextClause, bindparam, text
@@ -208,6 +209,7 @@ class Batch:
 INSTANTS = ("now", "until", "since", "after")
 
 
+@lru_cache(maxsize=512)  # hot paths put the same few together again and again
 def sql(statement: str) -> TextClause:
     """A statement in SQL; its parameters named `now`, `until`, `since` and `after` are instants."""
     used = [bindparam(name, type_=UTCDateTime()) for name in INSTANTS if re.search(rf":{name}\b", statement)]
