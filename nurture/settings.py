@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,9 +16,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from nurture.errors import ConfigurationError
+from nurture.sending.relay import Relay
 
 PREFIX = "NURTURE_"
 SHORTEST_SECRET = 32
+_DATABASE = re.compile(r"sqlite:///[^?]|postgres(ql)?(\+psycopg)?://", re.IGNORECASE)
 
 
 class Delivery(StrEnum):
@@ -100,15 +103,20 @@ def load(env_file: Path | None = None, environ: Mapping[str, str] | None = None)
     values = _gather(env_file, os.environ if environ is None else environ)
     problems = [_unknown(name) for name in values if name not in Settings.model_fields]
     known = {name: value for name, value in values.items() if name in Settings.model_fields and value != ""}
+    wrong: set[str] = set()
     try:
         settings = Settings(**known)
     except ValidationError as error:
-        problems += [_told(detail) for detail in error.errors(include_input=False, include_url=False)]
-    else:
-        problems += _disagreements(settings)
-        if not problems:
-            return settings
-    raise ConfigurationError("the configuration has problems:\n" + "\n".join(f"  {problem}" for problem in problems))
+        details = error.errors(include_input=False, include_url=False)
+        problems += [_told(detail) for detail in details]
+        wrong = {str(detail["loc"][0]) for detail in details}
+        settings = Settings(**{name: value for name, value in known.items() if name not in wrong})
+    problems += [text for names, text in _disagreements(settings) if not names & wrong]
+    if problems:
+        raise ConfigurationError(
+            "the configuration has problems:\n" + "\n".join(f"  {problem}" for problem in problems)
+        )
+    return settings
 
 
 def _gather(env_file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -129,32 +137,47 @@ def _unknown(name: str) -> str:
 def _told(detail: Any) -> str:
     name = PREFIX + "_".join(str(part) for part in detail["loc"][:1]).upper()
     message = str(detail["msg"]).removeprefix("Value error, ")
-    return f"{name} {message[0].lower()}{message[1:]}"
+    return f"{name} {_lowered(message)}"
+
+
+def _lowered(message: str) -> str:
+    return message[:1].lower() + message[1:]
 
 
 def _is_here(address: str) -> bool:
     return (urlsplit(address).hostname or "") in {"127.0.0.1", "localhost", "::1"}
 
 
-def _disagreements(settings: Settings) -> list[str]:
-    """What single values cannot show: settings that need each other."""
-    problems = []
+def _disagreements(settings: Settings) -> Iterator[tuple[set[str], str]]:
+    """What single values cannot show, with the settings it is about: those that need each other, and addresses."""
+    if not _DATABASE.match(settings.database_url.get_secret_value()):
+        yield {"database_url"}, "NURTURE_DATABASE_URL must be sqlite:///FILE or postgresql://user:password@host/name"
     if settings.delivery is Delivery.SMTP:
-        if settings.smtp_url is None:
-            problems.append("NURTURE_SMTP_URL must be set when NURTURE_DELIVERY is smtp")
-        if settings.secret_key is None:
-            problems.append("NURTURE_SECRET_KEY must be set when NURTURE_DELIVERY is smtp")
-        if _is_here(settings.base_url) and not _is_here(
-            settings.smtp_url.get_secret_value() if settings.smtp_url else ""
-        ):
-            problems.append(
-                "NURTURE_BASE_URL leads to this machine, so nobody could unsubscribe; set the public address"
-            )
+        yield from _sending(settings)
     dkim = (settings.dkim_domain, settings.dkim_selector, settings.dkim_key_file)
     if any(dkim) and not all(dkim):
-        problems.append(
-            "NURTURE_DKIM_DOMAIN, NURTURE_DKIM_SELECTOR and NURTURE_DKIM_KEY_FILE belong together: set all or none"
+        yield (
+            {"dkim_domain", "dkim_selector", "dkim_key_file"},
+            "NURTURE_DKIM_DOMAIN, NURTURE_DKIM_SELECTOR and NURTURE_DKIM_KEY_FILE belong together: set all or none",
         )
     if settings.dkim_key_file is not None and not settings.dkim_key_file.is_file():
-        problems.append(f"NURTURE_DKIM_KEY_FILE names {settings.dkim_key_file}, which is not a file")
-    return problems
+        yield {"dkim_key_file"}, f"NURTURE_DKIM_KEY_FILE names {settings.dkim_key_file}, which is not a file"
+
+
+def _sending(settings: Settings) -> Iterator[tuple[set[str], str]]:
+    if settings.secret_key is None:
+        yield {"secret_key"}, "NURTURE_SECRET_KEY must be set when NURTURE_DELIVERY is smtp"
+    if settings.smtp_url is None:
+        yield {"smtp_url"}, "NURTURE_SMTP_URL must be set when NURTURE_DELIVERY is smtp"
+        return
+    url = settings.smtp_url.get_secret_value()
+    try:
+        Relay.parse(url)
+    except ConfigurationError as error:
+        yield {"smtp_url"}, f"NURTURE_SMTP_URL: {_lowered(str(error))}".replace("\n", "\n  ")
+        return
+    if _is_here(settings.base_url) and not _is_here(url):
+        yield (
+            {"base_url"},
+            "NURTURE_BASE_URL leads to this machine, so nobody could unsubscribe; set the public address",
+        )
