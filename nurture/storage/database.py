@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -205,6 +206,8 @@ def _parse(url: str) -> URL:
         ) from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
+        if find_spec("psycopg") is None:
+            raise StorageError("PostgreSQL needs the extra postgres: pip install 'nurture-engine[postgres]'.")
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
         raise StorageError(f"nurture keeps its data in SQLite or PostgreSQL, not in {backend}.")

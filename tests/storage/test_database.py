@@ -90,6 +90,12 @@ def test_threads_may_write_at_once(database: Database) -> None:
     assert len(names(database)) == 30
 
 
+def test_postgresql_without_its_driver_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nurture.storage.database.find_spec", lambda _: None)
+    with pytest.raises(StorageError, match=r"pip install 'nurture-engine\[postgres\]'"):
+        Database("postgresql://u:secret@h/x")
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [
