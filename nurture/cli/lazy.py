@@ -13,8 +13,16 @@ import click
 from nurture.cli.session import Session
 
 
+HELP = ("-h", "--help")
+
+
 class Command(click.Command):
     """A command that works in the project's folder."""
+
+    def __init__(self, *args: Any, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        # click remembers the help option of the first context it sees, which need not come from the root.
+        self.context_settings.setdefault("help_option_names", HELP)
 
     def invoke(self, ctx: click.Context) -> Any:
         with contextlib.chdir(ctx.ensure_object(Session).project):
@@ -38,6 +46,7 @@ class Group(click.Group):
         **extra: Any,
     ) -> None:
         super().__init__(*args, **extra)
+        self.context_settings.setdefault("help_option_names", HELP)
         self.lazy = dict(lazy or {})
         self.sections = dict(sections or {})
 
