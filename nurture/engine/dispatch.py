@@ -251,7 +251,8 @@ class Dispatcher:
         passed = await self._marks.submit(request)
         if isinstance(passed, DatabaseFault):
             raise passed
-        return passed
+        # Whoever stood still for so long (a stalled host) may have been given up, and her mail be counted already.
+        return passed and self._clock() - now < LEASE / 2
 
     async def _record(self, outcome: Outcome) -> None:
         """Until it is written: while the process lives, what the relay said is not forgotten."""

@@ -329,6 +329,34 @@ def test_quiet_hours_that_begin_while_the_relay_is_slow_shut_the_gate(build: Bui
     assert (house.state(), server.bodies) == (D.SENT, 1)
 
 
+def test_a_daemon_that_stood_still_behind_its_gate_writes_no_dot(build: Build, scripted: Scripted) -> None:
+    server = scripted()
+    house = build(server=server)
+    house.consenting()
+    house.tell("Signed Up")
+    house.advance()
+
+    async def live() -> None:
+        async with house.engine() as engine:
+            write, stalls = engine.dispatcher._write, iter(["+31 seconds"])
+
+            def slow(gates: Any, outcomes: Any) -> Any:
+                written = write(gates, outcomes)
+                if gates and (stall := next(stalls, None)) is not None:
+                    house.pass_time(stall)
+                return written
+
+            engine.dispatcher._write = slow  # type: ignore[method-assign]
+            await engine.pump.drain()
+            assert server.bodies == 0
+            house.pass_time("+1 minute")
+            await engine.pump.drain()
+
+    asyncio.run(live())
+    assert len(server.messages) == 1
+    assert house.state() is D.SENT
+
+
 def test_an_event_that_stops_nothing_only_delays_the_mail(build: Build, scripted: Scripted) -> None:
     stop = Stop(told_elsewhere(IncomingEvent(name="Page Viewed", email=ANA)))
     server = scripted(DATA=stop)
