@@ -12,17 +12,15 @@ import click
 
 from nurture.cli.session import Session
 
-
 HELP = ("-h", "--help")
 
 
 class Command(click.Command):
     """A command that works in the project's folder."""
 
-    def __init__(self, *args: Any, **extra: Any) -> None:
-        super().__init__(*args, **extra)
-        # click remembers the help option of the first context it sees, which need not come from the root.
-        self.context_settings.setdefault("help_option_names", HELP)
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The same wherever the context comes from: click keeps what it makes for the first one."""
+        return list(HELP)
 
     def invoke(self, ctx: click.Context) -> Any:
         with contextlib.chdir(ctx.ensure_object(Session).project):
@@ -46,9 +44,11 @@ class Group(click.Group):
         **extra: Any,
     ) -> None:
         super().__init__(*args, **extra)
-        self.context_settings.setdefault("help_option_names", HELP)
         self.lazy = dict(lazy or {})
         self.sections = dict(sections or {})
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(HELP)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         known = [*self.lazy, *(name for name in super().list_commands(ctx) if name not in self.lazy)]
