@@ -162,7 +162,8 @@ class Dispatcher:
         outcomes = [mark for mark in marks if isinstance(mark, Outcome)]
         try:
             passed, written = self._write(gates, outcomes)
-        except DatabaseFault as fault:
+        except Exception as error:  # noqa: BLE001 - told to each of them as what it is
+            fault = _as_fault(error)
             ends = iter(self._commit_outcomes(outcomes, fault))
             ways = iter(self._commit_gates(gates, fault))
             return [next(ways if isinstance(mark, GateRequest) else ends) for mark in marks]
@@ -189,8 +190,8 @@ class Dispatcher:
                 return [fault] * len(requests)
             else:
                 passed, _ = self._write(requests, [])
-        except DatabaseFault as again:
-            return [again] * len(requests)
+        except Exception as again:  # noqa: BLE001 - as above
+            return [_as_fault(again)] * len(requests)
         return [(request.contact_id, request.seq) in passed for request in requests]
 
     def _commit_outcomes(self, outcomes: Sequence[Outcome], fault: DatabaseFault) -> Sequence[bool | DatabaseFault]:
@@ -202,8 +203,8 @@ class Dispatcher:
             try:
                 _, written = self._write([], [outcome])
                 answers.append(outcome.key in written)
-            except DatabaseFault as own:
-                answers.append(own)
+            except Exception as own:  # noqa: BLE001 - as above
+                answers.append(_as_fault(own))
         return answers
 
     def _extend(self, holds: Sequence[Hold]) -> None:
@@ -308,6 +309,11 @@ def _asks(applied: Applied, claimed: Claimed) -> bool:
 
 def _plain(claimed: Claimed) -> Snapshot:
     return Snapshot(contact=claimed.contact, enrolments=[claimed.enrolment])
+
+
+def _as_fault(error: Exception) -> DatabaseFault:
+    """A value that does not even come to the database (NUL in a text, say) is refused like one that does."""
+    return error if isinstance(error, DatabaseFault) else DatabaseFault(Fault.INVALID, _told(error))
 
 
 def _told(error: BaseException) -> str:
