@@ -283,7 +283,8 @@ def test_a_deadlock_is_undone_and_done_again(served: Database) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(tries) in (["a", "a", "b"], ["a", "b", "b"])
+    assert set(tries) == {"a", "b"}
+    assert len(tries) >= 3, "one was undone; whoever is undone may meet the other once more"
 
 
 def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
