@@ -31,6 +31,7 @@ from ruamel.yaml.events import (
 from nurture.errors import NurtureError
 
 MAX_BYTES = 1 << 20
+NOT_UTF8 = "\ufffd"  # what reading a file makes of bytes that are no text
 MAX_DEPTH = 20
 MAX_NODES = 20_000
 
@@ -113,6 +114,9 @@ def _refuse_hostile(text: str, name: str) -> None:
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise YamlProblem(f"{name} is larger than 1 MiB", hint="split it into several files")
     for offset, char in enumerate(text):
+        if char == NOT_UTF8:
+            line, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+            raise YamlProblem(f"{name} has bytes that are not UTF-8", line, column, "save the file as UTF-8")
         if (char < " " and char not in "\t\n\r") or char == "\x7f" or "\ud800" <= char <= "\udfff":
             line = text.count("\n", 0, offset) + 1
             column = offset - text.rfind("\n", 0, offset)

@@ -49,7 +49,7 @@ def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool) -> None
     problems = _wanted(checked.problems, paths, sources)
     _tell(problems, "json" if current().json else form, files=len(sources))
     if not checked.templates_checked:
-        say(faint("The templates are checked once the campaign files have no errors."))
+        say(faint("The templates are checked once the project file and the brand have no errors."))
     failed = any(problem.is_error for problem in problems) or (strict and problems)
     if failed:
         click.get_current_context().exit(1)

@@ -22,7 +22,8 @@ from nurture.rendering.renderer import Renderer
 class Checked:
     """The problems of campaign files and templates together, in order of file and line.
 
-    `templates_checked` is False when the campaign files have errors: who may be mailed what is not known then.
+    `templates_checked` is False when the project file or the brand has errors: templates are judged by them. Where only
+    a campaign has errors, what the law wants in a template is asked of those alone that a sound campaign sends.
     """
 
     compiled: Compiled
@@ -37,6 +38,8 @@ class Checked:
 # A template made of other templates, not only of layouts and parts: any of them may have changed.
 _BORROWS = re.compile(r"""\{%-?\s*(include|import|from|extends)\s(?!\s*["']_)""")
 
+UNREADABLE = "N450"  # a template that cannot be compiled; its front matter may be why, which has been told then
+
 Known = dict[str, list[dict[str, Any]]]  # fingerprint of a template -> the problems found in it
 
 
@@ -47,16 +50,23 @@ def check(sources: Mapping[str, str], known: Known | None = None) -> Checked:
     brought up to date in place.
     """
     compiled = compile_project(sources)
-    if compiled.programme is None:
+    programme = compiled.programme or compiled.sketch
+    if programme is None:
         return Checked(compiled, compiled.problems, templates_checked=False)
-    found = _check_templates(sources, compiled.programme, {} if known is None else known)
+    found = _check_templates(sources, programme, {} if known is None else known, whole=compiled.programme is not None)
+    faulty = {problem.file for problem in compiled.problems if problem.is_error}
+    found = [one for one in found if one.code != UNREADABLE or one.file not in faulty]
     problems = [*compiled.problems, *(as_problem(problem, sources) for problem in found)]
     return Checked(compiled, in_order(problems), templates_checked=True)
 
 
-def _check_templates(sources: Mapping[str, str], programme: Programme, known: Known) -> list[TemplateProblem]:
+def _check_templates(
+    sources: Mapping[str, str], programme: Programme, known: Known, *, whole: bool
+) -> list[TemplateProblem]:
     renderer = renderer_of(sources, programme)
     transactional = only_transactional(programme)
+    if not whole:
+        transactional |= frozenset(renderer.names()) - _sent(programme)
     parts = [f"{path}\0{text}" for path, text in sorted(sources.items()) if path.startswith(f"{TEMPLATES}_")]
     shared = _fingerprint(
         __version__,
@@ -111,6 +121,10 @@ def only_transactional(programme: Programme) -> frozenset[str]:
     sends = [send for campaign in programme.campaigns.values() for send in campaign.sends]
     marketing = {send.template for send in sends if send.kind is MailKind.MARKETING}
     return frozenset({send.template for send in sends} - marketing)
+
+
+def _sent(programme: Programme) -> frozenset[str]:
+    return frozenset(send.template for campaign in programme.campaigns.values() for send in campaign.sends)
 
 
 def as_problem(found: TemplateProblem, sources: Mapping[str, str]) -> Problem:

@@ -38,12 +38,17 @@ Model = TypeVar("Model", bound=Strict)
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """`programme` is None when any problem is an error. Problems are in order of file, line and column."""
+    """`programme` is None when any problem is an error. Problems are in order of file, line and column.
+
+    `sketch` is what can be made out of files with errors, if the project and brand files have none: enough to check
+    templates by, never to run.
+    """
 
     programme: Programme | None
     people: Mapping[str, Person]
     stories: tuple[Story, ...]
     problems: tuple[Problem, ...]
+    sketch: Programme | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -93,10 +98,14 @@ class _Project:
             self._check_law(project, project_file, campaigns)
         self._near_misses(people, campaigns)
         problems = in_order(problem for file in self.files for problem in file.problems)
-        programme = None
-        if project is not None and policy is not None and not any(problem.is_error for problem in problems):
-            programme = self._programme(project, policy, conditions, campaigns, brand)
-            programme = carried_over(previous, programme) if previous is not None else programme
+        faulty = {problem.file for problem in problems if problem.is_error}
+        if project is None or policy is None:
+            return Compiled(None, people, stories, problems)
+        programme = self._programme(project, policy, conditions, campaigns, brand)
+        if faulty:
+            sketch = None if faulty & {PROJECT_FILE, BRAND_FILE} else programme
+            return Compiled(None, people, stories, problems, sketch)
+        programme = carried_over(previous, programme) if previous is not None else programme
         return Compiled(programme, people, stories, problems)
 
     # --- reading -----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from nurture.rendering.front_matter import FrontMatter, split
 from nurture.rendering.problems import CompileError, did_you_mean
+from nurture.yaml_text import NOT_UTF8
 
 ROOT = "email_templates/"
 SUFFIXES = (".html", ".md", ".txt")
@@ -56,6 +57,9 @@ class Library:
             raise CompileError(f"there is no template file `{path}`", file, line, hint)
         if len(self._files[path]) > MAX_TEMPLATE:
             raise CompileError("the file is larger than 256 KiB", path, 1, "mails above 102 KB are clipped: shorten it")
+        if NOT_UTF8 in self._files[path]:
+            place = self._files[path].count("\n", 0, self._files[path].index(NOT_UTF8)) + 1
+            raise CompileError("the file has bytes that are not UTF-8", path, place, "save the file as UTF-8")
         return self._files[path]
 
     def parsed(self, path: str, file: str, line: int) -> FrontMatter:

@@ -129,7 +129,12 @@ def test_a_mistake_is_told_with_its_line_and_what_to_write(shop: Shop) -> None:
         "     |           ^ did you mean welcome/hello?\n"
         "1 file with problems (1 error), 9 fine.  nurture validate --fix can repair 1.\n"
     )
-    assert "The templates are checked once the campaign files have no errors." in result.stderr
+
+
+def test_templates_wait_for_the_project_file_they_are_judged_by(shop: Shop) -> None:
+    shop.edit("campaigns/_project.yaml", "postal_address:", "postal_adress:")
+    told = "The templates are checked once the project file and the brand have no errors."
+    assert told in shop("validate", code=1).stderr
 
 
 def test_a_mistake_in_a_template_is_told_the_same_way(shop: Shop) -> None:
