@@ -7,6 +7,7 @@ Failure: a tick that fails is logged and the next one tries again; the database 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -78,6 +79,7 @@ class Service:
         metronome.every(ALIVE, "alive", self._sign)
         metronome.every(FORGET, "forget", self._forget)
         self._journal.info("started", **self._app.summary(), roles=",".join(sorted(self._roles)))
+        _spare_the_collector()
         metronome.start()
         await self._sign()
         try:
@@ -151,6 +153,8 @@ class Service:
 
     async def _tell(self) -> None:
         held = {"on_hold": self._held} if self._held else {}
+        if self._app.relay_trouble is not None:
+            held["relay"] = self._app.relay_trouble
         self._journal.info(
             "status", in_flight=self._engine.dispatcher.in_flight, turns=self._total.turns,
             **self._engine.dispatcher.counts, **held,
@@ -159,7 +163,8 @@ class Service:
     async def _sign(self) -> None:
         if self._held is None:
             try:
-                await self._engine.in_thread(sign_of_life, self._app.database, self._app.clock.now())
+                app = self._app
+                await self._engine.in_thread(sign_of_life, app.database, app.clock.now(), app.relay_trouble)
             except NurtureError as error:
                 self._journal.error("no sign of life left", error=str(error))
 
@@ -223,3 +228,9 @@ class Service:
 def _told(error: Exception) -> str:
     known = isinstance(error, NurtureError | ConfigurationError)
     return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _spare_the_collector() -> None:
+    """Look for cycles less often: turns make few, and the compiled programme lives as long as the daemon."""
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
