@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nurture.clock import Clock, SystemClock
-from nurture.domain.breaker import START_CONCURRENCY, Pace
+from nurture.domain.breaker import START_CONCURRENCY, Breaker, BreakerState, Pace
 from nurture.domain.tokens import Keyring
 from nurture.engine.allowance import Allowance
 from nurture.engine.compose import Composer
@@ -26,6 +26,7 @@ from nurture.language.source import read_project
 from nurture.rendering.dkim import DkimSigner
 from nurture.sending.allow_list import AllowList
 from nurture.sending.domain_pace import DomainPaces
+from nurture.sending.health import LocalHealth
 from nurture.sending.maildir import Inbox, InboxTransport
 from nurture.sending.relay import Relay
 from nurture.sending.transport import SmtpTransport, Transport
@@ -62,6 +63,7 @@ class App:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.root = root or Path()
+        self.relay_trouble: str | None = None  # what the relay said, while it takes no mail
 
     # --- files
 
@@ -124,10 +126,20 @@ class App:
             relay = Relay.parse(self.settings.smtp_url.get_secret_value())
             most = self.settings.per_domain
             pace = Pace(limit=min(START_CONCURRENCY, most), maximum=most)
-            inner = SmtpTransport(relay, self.clock.now, paces=DomainPaces(pace))
+            health = LocalHealth(self.clock.now, on_turn=self._relay_turned)
+            inner = SmtpTransport(relay, self.clock.now, health=health, paces=DomainPaces(pace))
         else:
             inner = InboxTransport(self.inbox_folder, self.clock.now)
         return AllowList(inner, self.settings.allow_list) if self.settings.allow_list else inner
+
+    def _relay_turned(self, breaker: Breaker) -> None:
+        """Somebody must know: until the relay is well again, mails only wait."""
+        if breaker.state is BreakerState.CLOSED:
+            self.relay_trouble = None
+            self.journal.info("relay takes mail again")
+            return
+        self.relay_trouble = breaker.why
+        self.journal.error("relay takes no mail", why=breaker.why, next_try=breaker.probe_at)
 
     @property
     def inbox_folder(self) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nurture.cli.lazy import Command
-from nurture.cli.output import bad, careful, faint, plural, say, show, strong
+from nurture.cli.output import bad, careful, faint, plural, printable, say, show, strong
 from nurture.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def run(session: Session, once: bool, roles: frozenset[str], go_on: bool, drain:
     _tell(app, pumped.turns, began)
     for contact, error in pumped.failures:
         say(bad(f"the turn of contact {contact} failed: {error}"))
-    if pumped.failures:
+    if app.relay_trouble is not None:
+        say(bad(f"The relay takes no mail: {printable(app.relay_trouble)}."))
+        say("What waits for it goes when it is well again; nurture doctor looks closer.")
+    if pumped.failures or app.relay_trouble is not None:
         click.get_current_context().exit(1)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nurture.cli.lazy import Command
-from nurture.cli.output import answer, bad, careful, faint, good, plural, show, when
+from nurture.cli.output import answer, bad, careful, faint, good, plural, printable, show, when
 from nurture.cli.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def status(session: Session, check: bool) -> None:
         alive, hold = marked(tx, "alive"), marked(tx, "hold")
     alive_at = datetime.fromisoformat(alive["at"]) if alive is not None else None
     problems = _problems(found, now, alive_at, str(hold.get("why")) if hold is not None else None)
+    if alive is not None and "relay" in alive:
+        problems.append(f"the relay takes no mail: {printable(alive['relay'])}. nurture doctor looks closer")
     data = {
         **asdict(found),
         "database": database.name,

@@ -69,9 +69,10 @@ def release(database: Database, now: datetime) -> None:
     database.transact(work)
 
 
-def sign_of_life(database: Database, now: datetime) -> None:
-    """Once in a while, so that the next start knows how long nobody was here."""
-    database.transact(lambda tx: mark(tx, ALIVE, {"at": now.isoformat()}, now))
+def sign_of_life(database: Database, now: datetime, relay_trouble: str | None = None) -> None:
+    """Once in a while, so that the next start knows how long nobody was here, and `status` how the relay is."""
+    trouble = {"relay": relay_trouble} if relay_trouble is not None else {}
+    database.transact(lambda tx: mark(tx, ALIVE, {"at": now.isoformat(), **trouble}, now))
 
 
 def _why(found: Mapping[str, Any] | None) -> str | None:

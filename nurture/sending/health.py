@@ -26,11 +26,17 @@ class Health(Protocol):
 
 
 class LocalHealth:
-    """The breaker of one process. `clock` is asked, never the machine."""
+    """The breaker of one process. `clock` is asked, never the machine; `on_turn` is told when it opens and closes."""
 
-    def __init__(self, clock: Callable[[], datetime], breaker: Breaker | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        breaker: Breaker | None = None,
+        on_turn: Callable[[Breaker], None] = lambda _: None,
+    ) -> None:
         self._clock = clock
         self.breaker = breaker or Breaker()
+        self._on_turn = on_turn
 
     @property
     def is_flowing(self) -> bool:
@@ -47,4 +53,7 @@ class LocalHealth:
         return self.breaker.room(self._clock(), full)
 
     def learn(self, attempt: Attempt) -> None:
+        flowed = self.is_flowing
         self.breaker = self.breaker.after(classify(attempt), self._clock(), attempt.text)
+        if self.is_flowing != flowed:
+            self._on_turn(self.breaker)

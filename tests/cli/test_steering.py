@@ -206,9 +206,26 @@ def test_an_address_off_the_allow_list_is_refused_by_the_settings_name(shop: Sho
     assert shop("send-test", "receipt", "--to", "me@shop.example")
 
 
-def relay(shop: Shop, port: int) -> None:
+def test_a_relay_that_refuses_us_is_shouted_about_until_it_takes_mail_again(applied: Shop) -> None:
+    applied("events", "send", "Newsletter Subscribed", "--email", "anna@example.com")
+    with ScriptedServer() as server:
+        relay(applied, server.port, "user:password@")
+        result = applied("run", "--once", code=1)
+        assert "The relay takes no mail: 127.0.0.1 does not offer STARTTLS" in result.stderr
+        assert "! the relay takes no mail: 127.0.0.1 does not offer STARTTLS" in applied("status").stdout
+        assert applied("status", "--check", code=1)
+        assert server.messages == []
+    applied.clock.jump_to(MORNING + timedelta(minutes=30))
+    with ScriptedServer() as server:
+        relay(applied, server.port)
+        applied("run", "--once")
+        assert len(server.messages) == 1
+    assert "the relay takes no mail" not in applied("status").stdout
+
+
+def relay(shop: Shop, port: int, login: str = "") -> None:
     env = (shop.folder / ".env").read_text()
-    shop.write(".env", f"{env}NURTURE_DELIVERY=smtp\nNURTURE_SMTP_URL=smtp://127.0.0.1:{port}\n")
+    shop.write(".env", f"{env}NURTURE_DELIVERY=smtp\nNURTURE_SMTP_URL=smtp://{login}127.0.0.1:{port}\n")
     (shop.folder / ".env").chmod(0o600)
 
 
