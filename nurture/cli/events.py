@@ -59,9 +59,10 @@ def send(
     nurture events send < events.jsonl
 
     A line is {"event": "Order Completed", "email": "ana@example.com", "properties": {"total": 80}}; the names of
-    Segment's protocol are understood. A person nobody knew is made. What was told before changes nothing.
+    Segment's protocol are understood. A person nobody knew is made. What was told before changes nothing. "zone" and
+    "locale", in the line or as traits, are hers: her days and quiet hours go by them.
     """  # noqa: D301 - click's own mark for lines that must not be wrapped
-    if name is None:
+    if name is None or name == "-":
         if file is None and sys.stdin.isatty():
             raise click.UsageError("which event? Name one, or hand JSON Lines over: nurture events send < events.jsonl")
         _send_lines(session, file or io.TextIOWrapper(sys.stdin.buffer, "utf-8", "replace"))
@@ -98,6 +99,8 @@ def _incoming(signal: Signal, message_id: str | None = None) -> IncomingEvent:
         external_id=signal.external_id,
         message_id=message_id or signal.message_id,
         traits=signal.traits or None,
+        zone=signal.zone,
+        locale=signal.locale,
     )
 
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
-from zoneinfo import available_timezones
 
 from nurture.domain.contact import Consent, SuppressionReason
 from nurture.intake.addresses import address_problem
 from nurture.intake.columns import Column, Kind, Target, guess
 from nurture.intake.text_file import UnreadableFile, encoding_of, lines
+from nurture.intake.whereabouts import known_locale, known_zone
 
 MAX_COLUMNS = 500
 LOOKED_AT = 200
@@ -34,7 +34,6 @@ _SUPPRESSED = {
     "complained": SuppressionReason.COMPLAINED,
     "spam": SuppressionReason.COMPLAINED,
 }
-_LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +185,8 @@ def _checked(
         email=email,
         external_id=external_id,
         attributes=attributes,
-        zone=_zone(cells.get(Target.ZONE)),
-        locale=_locale(cells.get(Target.LOCALE)),
+        zone=known_zone(cells.get(Target.ZONE)),
+        locale=known_locale(cells.get(Target.LOCALE)),
         stage=cells.get(Target.STAGE),
         consent=consent,
         consent_at=_instant(cells.get(Target.CONSENT_AT)),
@@ -230,27 +229,6 @@ def _json_object(text: str) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     raise ValueError(f"attributes must be a JSON object\n{text[:40]}")
-
-
-def _zone(text: str | None) -> str | None:
-    """A zone's proper name; HubSpot writes `europe_slash_helsinki`. What is no zone is left out."""
-    if text is None:
-        return None
-    wanted = text.replace("_slash_", "/").replace(" ", "_").casefold()
-    return _zones().get(wanted)
-
-
-def _zones() -> dict[str, str]:
-    if not _ZONES:
-        _ZONES.update({name.casefold(): name for name in available_timezones()})
-    return _ZONES
-
-
-_ZONES: dict[str, str] = {}
-
-
-def _locale(text: str | None) -> str | None:
-    return text.replace("_", "-") if text and _LOCALE.match(text) else None
 
 
 def _instant(text: str | None) -> datetime | None:

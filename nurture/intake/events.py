@@ -13,6 +13,7 @@ from typing import Any
 from nurture.domain.event import NOTHING
 from nurture.errors import NurtureError
 from nurture.intake.addresses import address_problem
+from nurture.intake.whereabouts import known_locale, known_zone
 
 MAX_LINE = 256 << 10
 MAX_DEPTH = 12
@@ -28,8 +29,10 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "message_id": ("messageId", "message_id"),
     "properties": ("properties", "with"),
     "traits": ("traits",),
+    "zone": ("zone", "timezone"),
+    "locale": ("locale",),
 }
-# Sent by Segment's clients, without meaning here.
+# Sent by Segment's clients, without meaning here (but for the zone and locale in `context`).
 _PASSED_OVER = frozenset(
     {"type", "context", "integrations", "anonymousId", "anonymous_id", "sentAt", "receivedAt", "channel", "version"}
     | {"writeKey", "_metadata", "category"}
@@ -53,6 +56,8 @@ class Signal:
     traits: Mapping[str, Any] = field(default=NOTHING)
     message_id: str | None = None
     line: int = 0
+    zone: str | None = None
+    locale: str | None = None
 
 
 def read_events(source: Iterable[str], name: str = "stdin") -> Iterator[Signal | SignalError]:
@@ -83,6 +88,8 @@ def read_event(data: Any, place: str, line: int = 0) -> Signal:
         properties=_object(data, "properties", place),
         traits=_object(data, "traits", place),
         message_id=_text(data, "message_id", place),
+        zone=_whereabouts(data, "zone"),
+        locale=_whereabouts(data, "locale"),
         place=place,
         line=line,
     )
@@ -99,8 +106,13 @@ def checked_signal(
     message_id: str | None,
     place: str,
     line: int = 0,
+    zone: Any = None,
+    locale: Any = None,
 ) -> Signal:
-    """The rules for every event, however it came in. Raises SignalError."""
+    """The rules for every event, however it came in. Raises SignalError.
+
+    A zone or locale that is none is left out, and one among the traits is hers: her days and quiet hours go by it.
+    """
     if not isinstance(name, str) or not name.strip():
         raise SignalError(f'{place}: the event has no name; write "event": "Order Completed"')
     name = name.strip()
@@ -112,7 +124,9 @@ def checked_signal(
         raise SignalError(f'{place}: whose event is it? Write "email" or "userId"')
     if email is not None and (problem := address_problem(email)):
         raise SignalError(f"{place}: {email[:80]!r} {problem}")
-    return Signal(name, email, external_id, at, properties, traits, message_id, line)
+    her_zone = known_zone(zone) or known_zone(traits.get("timezone")) or known_zone(traits.get("zone"))
+    her_locale = known_locale(locale) or known_locale(traits.get("locale"))
+    return Signal(name, email, external_id, at, properties, traits, message_id, line, her_zone, her_locale)
 
 
 def read_instant(value: Any, place: str) -> datetime | None:
@@ -137,7 +151,7 @@ def _parsed(line: str, place: str) -> Any:
     if len(line) > MAX_LINE:
         raise SignalError(f"{place}: more than {MAX_LINE >> 10} KiB for one event; send less with it")
     try:
-        return json.loads(line.removeprefix("\ufeff"), parse_constant=_no_constant)
+        return json.loads(line.removeprefix("\ufeff"), parse_constant=_no_constant, object_pairs_hook=_no_twins)
     except RecursionError:
         raise SignalError(f"{place}: nested too deep") from None
     except ValueError as error:
@@ -148,6 +162,16 @@ def _parsed(line: str, place: str) -> Any:
 
 def _no_constant(text: str) -> Any:
     raise ValueError(f"{text} is not a number in JSON")
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Which of two values under one name counts is a guess, so neither does."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name[:60]!r} stands in it twice")
+        found[name] = value
+    return found
 
 
 def _picked(data: Mapping[str, Any], what: str) -> Any:
@@ -163,6 +187,13 @@ def _text(data: Mapping[str, Any], what: str, place: str) -> str | None:
     if len(value) > 300 or not _is_storable(value):
         raise SignalError(f"{place}: {_KEYS[what][0]} must have at most 300 characters, and no NUL among them")
     return value.strip()
+
+
+def _whereabouts(data: Mapping[str, Any], what: str) -> Any:
+    """What the line says itself, else the `context` that Segment's clients add."""
+    context = data.get("context")
+    around = context if isinstance(context, dict) else {}
+    return _picked(data, what) or next((around[key] for key in _KEYS[what] if around.get(key)), None)
 
 
 def _id(data: Mapping[str, Any], place: str) -> str | None:

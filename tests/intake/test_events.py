@@ -34,6 +34,33 @@ def test_the_names_of_segments_protocol_are_understood() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "zone", "locale"),
+    [
+        ({"zone": "asia/tokyo", "locale": "ja_JP"}, "Asia/Tokyo", "ja-JP"),
+        ({"timezone": "Asia/Tokyo", "context": {"timezone": "Europe/Paris", "locale": "fr-FR"}}, "Asia/Tokyo", "fr-FR"),
+        ({"context": {"timezone": "Europe/Paris"}}, "Europe/Paris", None),
+        ({"traits": {"timezone": "Europe/Paris", "locale": "fr"}}, "Europe/Paris", "fr"),
+        ({"traits": {"zone": "5b", "locale": 7}}, None, None),
+        ({"zone": "Mars/Olympus", "context": "none"}, None, None),
+        ({"zone": 3, "context": {"timezone": ["Asia/Tokyo"]}}, None, None),
+    ],
+)
+def test_where_somebody_lives_is_taken_from_where_systems_write_it(
+    line: dict[str, object], zone: str | None, locale: str | None
+) -> None:
+    read = one(json.dumps({"event": "Signed Up", "email": "a@example.com", **line}))
+    assert isinstance(read, Signal)
+    assert (read.zone, read.locale) == (zone, locale)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"event": "A", "event": "B", "userId": 1}', '{"event": "A", "with": {"x": 1, "x": 2}}']
+)
+def test_a_name_that_stands_twice_is_refused(line: str) -> None:
+    assert "stands in it twice" in str(one(line))
+
+
 def test_the_names_people_write_by_hand_are_understood() -> None:
     line = '{"name": "Quote Requested", "email": "a@example.com", "at": "2026-03-28T19:00:00Z", "with": {"sum": 5}}'
     read = one(line)
