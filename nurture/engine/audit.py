@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import groupby
+from datetime import datetime, timedelta
+from itertools import chain, groupby
 
 from nurture.domain.programme import CampaignStatus, Cap, Programme
 from nurture.engine.revisions import load
@@ -19,6 +19,7 @@ from nurture.storage.database import Database, Transaction
 from nurture.storage.reports import AuditMail, audit_mails
 
 MOST_SHOWN = 100
+KEPT = timedelta(days=30)  # the shortest retention: of what is older, one row may have been forgotten before the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,14 @@ def audit(
                 result.found(finding)
             if number % 1000 == 0:
                 progress(number)
+        since = now - KEPT
         for rule, rows in (
+            ("nobody is mailed twice", audits.sent_twice(tx, since)),
             ("nobody is forgotten", audits.forgotten(tx, _held(programme))),
-            ("a stop is a stop", audits.pending_after_exit(tx)),
+            ("a stop is a stop", chain(audits.pending_after_exit(tx), audits.gated_after_stop(tx))),
             ("nothing leaves without a gate", audits.sent_without_gate(tx)),
             ("never late by accident", audits.sent_late(tx)),
+            ("mails and ledger agree", audits.sent_and_gone(tx, since)),
         ):
             result.count(rule)
             for contact_id, text in rows:

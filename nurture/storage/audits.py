@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import datetime
 
 from nurture.storage.database import Transaction
 from nurture.storage.types import sql
@@ -29,6 +30,30 @@ _AFTER_EXIT = sql("""
     JOIN enrolments e ON e.contact_id = d.contact_id AND e.seq = d.enrolment
     WHERE d.state IN ('planned', 'claimed', 'deferred') AND e.state = 'ended' LIMIT :most
 """)
+# A stop bears the instant it was asked for, and holds from its commit on; what passed the gate between broke nothing.
+_SLACK = {"sqlite": "10000000", "postgresql": "interval '10 seconds'"}
+_GATED_AFTER_EXIT = """
+    SELECT d.contact_id, d.campaign, d.step FROM deliveries d
+    JOIN enrolments e ON e.contact_id = d.contact_id AND e.seq = d.enrolment
+    WHERE d.state IN ('sent', 'unknown') AND e.state = 'ended' AND d.gated_at > e.ended_at + {slack} LIMIT :most
+"""
+_GATED_AFTER_SUPPRESSION = """
+    SELECT d.contact_id, d.campaign, d.step FROM suppressions s
+    JOIN contacts p ON p.address_key = s.address_key
+    JOIN deliveries d ON d.contact_id = p.id
+    WHERE d.state IN ('sent', 'unknown') AND d.kind = 'marketing' AND d.gated_at > s.at + {slack} LIMIT :most
+"""
+_SENT_TWICE = sql("""
+    SELECT contact_id, campaign, step FROM ledger
+    WHERE kind = 'sent' AND at > :since AND delivery IS NOT NULL
+    GROUP BY contact_id, delivery, campaign, step HAVING count(*) > 1 LIMIT :most
+""")
+_SENT_AND_GONE = sql("""
+    SELECT l.contact_id, l.campaign, l.step FROM ledger l
+    LEFT JOIN deliveries d ON d.contact_id = l.contact_id AND d.seq = l.delivery
+    WHERE l.kind = 'sent' AND l.at > :since AND l.delivery IS NOT NULL AND (d.seq IS NULL OR d.state <> 'sent')
+    LIMIT :most
+""")
 _NO_GATE = sql("""
     SELECT contact_id, campaign, step FROM deliveries
     WHERE state IN ('sent', 'unknown') AND gated_at IS NULL LIMIT :most
@@ -52,6 +77,27 @@ def pending_after_exit(tx: Transaction) -> Iterator[tuple[int, str]]:
     """Mails that may still go although their enrolment has ended."""
     for contact_id, campaign, step in tx.execute(_AFTER_EXIT, {"most": MOST}):
         yield contact_id, f"{campaign}/{step} may still go although she has left"
+
+
+def gated_after_stop(tx: Transaction) -> Iterator[tuple[int, str]]:
+    """Mails that passed the gate after their enrolment had ended, or their address was suppressed."""
+    slack = _SLACK[tx.dialect]
+    for contact_id, campaign, step in tx.execute(sql(_GATED_AFTER_EXIT.format(slack=slack)), {"most": MOST}):
+        yield contact_id, f"{campaign}/{step} went after she had left"
+    for contact_id, campaign, step in tx.execute(sql(_GATED_AFTER_SUPPRESSION.format(slack=slack)), {"most": MOST}):
+        yield contact_id, f"{campaign}/{step} went after the address was suppressed"
+
+
+def sent_twice(tx: Transaction, since: datetime) -> Iterator[tuple[int, str]]:
+    """Mails that the ledger says were sent more than once."""
+    for contact_id, campaign, step in tx.execute(_SENT_TWICE, {"most": MOST, "since": since}):
+        yield contact_id, f"{campaign}/{step} was sent more than once, says the ledger"
+
+
+def sent_and_gone(tx: Transaction, since: datetime) -> Iterator[tuple[int, str]]:
+    """Mails that were sent by the ledger, and have no row that says so: no cap counts them."""
+    for contact_id, campaign, step in tx.execute(_SENT_AND_GONE, {"most": MOST, "since": since}):
+        yield contact_id, f"{campaign}/{step} was sent, says the ledger, but its row does not"
 
 
 def sent_without_gate(tx: Transaction) -> Iterator[tuple[int, str]]:
