@@ -91,6 +91,10 @@ def look_at(path: Path) -> ContactFile:
         headers = next(csv.reader([first], delimiter=delimiter))
         if len(headers) > MAX_COLUMNS:
             raise UnreadableFile(f"{path} has {len(headers):,} columns; {MAX_COLUMNS} is the most that is read")
+        if person := next((cell.strip() for cell in headers if address_problem(cell.strip()) is None), None):
+            raise UnreadableFile(
+                f"{path} begins with a person ({person[:80]}); put a line with the names of the columns before her"
+            )
         looked: list[list[str]] = []
         reader = csv.reader(source, delimiter=delimiter)
         with contextlib.suppress(csv.Error):  # such a row is named when the file is read

@@ -158,6 +158,11 @@ def test_an_unclosed_quote_costs_its_row_and_not_the_memory(tmp_path: Path) -> N
     assert peak < 8_000_000
 
 
+def test_a_file_without_a_header_does_not_lose_its_first_person(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match=r"begins with a person \(ana@example\.com\)"):
+        look_at(written(tmp_path, "ana@example.com,Ana\nben@example.com,Ben\n"))
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
