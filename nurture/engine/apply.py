@@ -32,6 +32,7 @@ from nurture.storage.queue import wake_campaigns
 from nurture.storage.reports import inside, standing
 from nurture.storage.revisions import latest_number, store_revision
 
+MANY = 100  # more people than that in an hour are somebody's decision, not the side effect of an edit
 SPREAD = timedelta(hours=1)  # people whose wait grew shorter go on within this time, not all at once
 
 
@@ -110,7 +111,12 @@ def apply(
         first_applied(tx, programme.campaigns, now)
         if in_flight is InFlight.RESCHEDULE:
             for name in _with_other_waits(planned.changes):
-                _reschedule(tx, programme, programme.campaigns[name], now)
+                soon = _reschedule(tx, programme, programme.campaigns[name], now)
+                if soon > MANY and name not in confirmed:
+                    raise ConflictError(
+                        f"with --in-flight reschedule {soon:,} people in {name} would go on within the hour; if that "
+                        f"is meant, add: --confirm {name}"
+                    )
         elif in_flight is InFlight.EXIT:
             for campaign in programme.campaigns.values():
                 if campaign.status is CampaignStatus.ARCHIVED:
@@ -142,11 +148,13 @@ def _with_other_waits(found: tuple[Change, ...]) -> list[str]:
     )
 
 
-def _reschedule(tx: Transaction, programme: Programme, campaign: Campaign, now: datetime) -> None:
+def _reschedule(tx: Transaction, programme: Programme, campaign: Campaign, now: datetime) -> int:
     """Give people in a wait the time they would have by the new file, counting what they have waited already.
 
     Nobody goes at once: those whose time has passed go on within the next hour, each at her own moment of it.
+    Returns how many go on within that hour.
     """
+    soon = 0
     after = (0, 0)
     while people := inside(tx, campaign.name, after=after):
         contacts = get_many(tx, sorted({contact_id for contact_id, _ in people}))
@@ -158,9 +166,11 @@ def _reschedule(tx: Transaction, programme: Programme, campaign: Campaign, now: 
                 at = wait_ends(programme.calendar, zone, enrolment.since, node)
                 if at <= now:
                     at = now + SPREAD * share(programme.seed, "reschedule", contact_id)
+                soon += at <= now + SPREAD
                 times.append((contact_id, enrolment.seq, at))
         reschedule(tx, times, now)
         after = (people[-1][0], people[-1][1].seq)
+    return soon
 
 
 def _eject_all(tx: Transaction, campaign: Campaign, number: int, now: datetime) -> None:

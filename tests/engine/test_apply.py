@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nurture.domain.enrolment import LeftBy
-from nurture.engine.apply import InFlight, apply, plan
+from nurture.engine.apply import MANY, InFlight, apply, plan
 from nurture.engine.ingest import IncomingEvent
 from nurture.errors import ConfigurationError, ConflictError
 from nurture.storage.queue import next_instant
@@ -120,6 +120,18 @@ def test_nobody_goes_at_once_when_a_wait_has_become_shorter_than_it_has_lasted(
     assert len(server.messages) - sent < 12
     house.live_until("+1 hour")
     assert len(server.messages) - sent == 31
+
+
+def test_more_people_than_a_set_number_within_the_hour_are_confirmed_by_name(build: Build) -> None:
+    start = "start: {event: Signed Up}\nsteps:\n  - wait: 9 days\n  - {id: a, send: a}\n"
+    house = build(start)
+    house.take(*(IncomingEvent(name="Signed Up", email=f"p{number}@people.example") for number in range(MANY + 1)))
+    house.drain()
+    planned = plan(house.database, sources(start.replace("9 days", "30 minutes")))
+    with pytest.raises(ConflictError, match=f"{MANY + 1} people in c would go on within the hour; .* --confirm c"):
+        apply(house.database, planned, house.now, "test", in_flight=InFlight.RESCHEDULE)
+    assert plan(house.database, house.files).against == 1
+    assert apply(house.database, planned, house.now, "test", in_flight=InFlight.RESCHEDULE, confirmed=["c"]) == 2
 
 
 def test_archiving_lets_people_finish_or_leave(build: Build, server: ScriptedServer) -> None:
