@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports bench clean
+.PHONY: help demo test lab check format lint types imports bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,9 @@ demo: $(READY) ## sixty days of a demo shop in under a minute; mail stays on thi
 test: $(READY) ## the whole test suite, on SQLite and PostgreSQL
 	@echo "Running the tests (SQLite and a real PostgreSQL, real SMTP servers, real daemons) ..."
 	@$(BIN)/python -m pytest -n 2 -q
+
+lab: $(READY) ## the slow crash laboratories; needs the Debian packages in .ci/lab-packages
+	@$(BIN)/python -m pytest -n 2 -q -m lab --timeout 900
 
 check: $(READY) ## format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .

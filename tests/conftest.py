@@ -1,4 +1,4 @@
-"""Databases for every room's tests: real ones, both kinds, empty or migrated, each test its own."""
+"""Databases for every room's tests, real ones of both kinds, each test its own; and shops that daemons work for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from sqlalchemy import make_url
 
 from nurture.storage import schema
 from nurture.storage.database import Database
+from nurture.testing.processes import Shop
+from nurture.testing.smtp import ScriptedServer
 
 ADDRESS_SECRET = "a secret for tests"
 _numbers = itertools.count(1)
@@ -117,3 +119,43 @@ def database(database_url: str) -> Iterator[Database]:
     """An open database of either kind, with our schema. Leases go by the `now` they are given, so tests can move it."""
     with Database(database_url, address_secret=ADDRESS_SECRET, leases_by_server=False) as opened:
         yield opened
+
+
+# --- daemons
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def open_shop(tmp_path: Path, server: ScriptedServer) -> Iterator[Callable[..., Shop]]:
+    """Shops on any database, closed with all their daemons at the end."""
+    shops: list[Shop] = []
+
+    def make(database_url: str, options: str = "") -> Shop:
+        shops.append(Shop(tmp_path, database_url, server, options))
+        return shops[-1]
+
+    yield make
+    for shop in shops:
+        shop.close()
+
+
+@pytest.fixture
+def shop(open_shop: Callable[..., Shop], database_url: str) -> Shop:
+    """On either database, with one campaign of one mail."""
+    made = open_shop(database_url)
+    made.apply()
+    return made
+
+
+@pytest.fixture
+def file_shop(open_shop: Callable[..., Shop], tmp_path: Path, _sqlite_template: Path) -> Shop:
+    """On SQLite."""
+    shutil.copy(_sqlite_template, tmp_path / "nurture.db")
+    made = open_shop(f"sqlite:///{tmp_path / 'nurture.db'}")
+    made.apply()
+    return made
