@@ -31,6 +31,7 @@ from nurture.sending.maildir import Inbox, InboxTransport
 from nurture.sending.relay import Relay
 from nurture.sending.transport import SmtpTransport, Transport
 from nurture.settings import Delivery, Settings
+from nurture.storage.controls import sending_is_shut
 from nurture.storage.database import Database
 from nurture.storage.duties import require_secret
 from nurture.storage.schema import require_current
@@ -154,7 +155,11 @@ class App:
         """How webhooks are called and teams alerted."""
         from nurture.engine.callers import callers
 
-        return callers(self.applied, self.transport, self.composer, self.clock.now)
+        return callers(self.applied, self.transport, self.composer, self.clock.now, self._is_shut)
+
+    def _is_shut(self) -> bool:
+        with self.database.read() as tx:
+            return sending_is_shut(tx)
 
     # --- the daemon
 

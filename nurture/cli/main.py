@@ -32,6 +32,8 @@ COMMANDS = {
     "apply": ("nurture.cli.apply:apply", "Make the files of this folder what the daemons do."),
     "run": ("nurture.cli.run:run", "Run the daemon: decide, send, follow up."),
     "status": ("nurture.cli.status:status", "Say how things stand: what is due, sent, paused."),
+    "stop-sending": ("nurture.cli.sending:stop_sending", "Stop all sending at once, on every daemon."),
+    "start-sending": ("nurture.cli.sending:start_sending", "Let everything go on after a stop."),
     "inbox": ("nurture.cli.inbox:inbox", "Read the mail that stayed on this machine."),
     "events": ("nurture.cli.events:events", "Tell nurture what somebody did."),
     "import": ("nurture.cli.imports:import_", "Bring in contacts from a CSV file."),
@@ -46,7 +48,7 @@ COMMANDS = {
 
 SECTIONS = {
     "Write": ("init", "validate", "schema", "test", "simulate", "preview", "send-test"),
-    "Run": ("plan", "apply", "run", "status", "inbox"),
+    "Run": ("plan", "apply", "run", "status", "stop-sending", "start-sending", "inbox"),
     "People": ("events", "import", "contacts", "campaigns"),
     "Ask": ("explain", "audit"),
     "Operate": ("db", "doctor", "demo"),

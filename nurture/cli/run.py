@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nurture.cli.lazy import Command
-from nurture.cli.output import bad, careful, faint, plural, printable, say, show, strong
+from nurture.cli.output import bad, careful, faint, plural, printable, say, show, strong, when
 from nurture.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def run(session: Session, once: bool, roles: frozenset[str], go_on: bool, drain:
 
     from nurture.daemon.service import Service
     from nurture.engine.pump import Role
+    from nurture.storage.controls import sending_stopped
 
     app = session.app
     _ = session.database
@@ -58,7 +59,13 @@ def run(session: Session, once: bool, roles: frozenset[str], go_on: bool, drain:
     if app.relay_trouble is not None:
         say(bad(f"The relay takes no mail: {printable(app.relay_trouble)}."))
         say("What waits for it goes when it is well again; nurture doctor looks closer.")
-    if pumped.failures or app.relay_trouble is not None:
+    with session.database.read() as tx:
+        stopped = sending_stopped(tx)
+    if stopped is not None:
+        because = f": {printable(stopped.why)}" if stopped.why else ""
+        say(bad(f"Sending is stopped since {when(stopped.at)} UTC by {printable(stopped.by)}{because}."))
+        say("What is due waits; nurture start-sending lets it go.")
+    if stopped is not None or pumped.failures or app.relay_trouble is not None:
         click.get_current_context().exit(1)
 
 

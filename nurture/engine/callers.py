@@ -27,8 +27,12 @@ def callers(
     transport: Callable[[], Transport],
     composer: Composer,
     clock: Callable[[], datetime],
+    is_shut: Callable[[], bool],
 ) -> Mapping[str, Caller]:
-    """By kind of call. Each call opens and closes what it needs: they are few."""
+    """By kind of call. Each call opens and closes what it needs: they are few. `is_shut`: nothing may leave now."""
+
+    async def gate() -> bool:
+        return not await asyncio.to_thread(is_shut)
 
     async def alert(call: Call) -> str | None:
         programme = applied().programme
@@ -42,7 +46,7 @@ def callers(
             return str(error)
         way = transport()
         try:
-            attempt = await way.send(mail, _always)
+            attempt = await way.send(mail, gate)
         finally:
             await way.close()
         return None if classify(attempt).state is DeliveryState.SENT else attempt.text or "the relay did not take it"
@@ -51,13 +55,9 @@ def callers(
         url = applied().programme.webhooks.get(call.name)
         if url is None:
             return f'no webhook "{call.name}" in the applied revision'
-        return await asyncio.to_thread(_post, url, call)
+        return await asyncio.to_thread(_post, url, call) if await gate() else "sending is stopped"
 
     return {"alert": alert, "webhook": webhook}
-
-
-async def _always() -> bool:
-    return True
 
 
 def _subject(call: Call) -> str:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from nurture.storage.backup import backup
-from nurture.storage.database import Database
+from nurture.storage.controls import stop_gates
+from nurture.storage.database import Database, Transaction
 from nurture.storage.duties import mark, marked
+from nurture.storage.tables import HOLD
 
-HOLD = "hold"
 ALIVE = "alive"
 CLOCK_TOLERANCE = timedelta(seconds=60)
 NOTABLE_DOWNTIME = timedelta(minutes=10)
@@ -41,8 +42,13 @@ def awaken(database: Database, now: datetime) -> Awakening:
 
 
 def put_on_hold(database: Database, why: str, now: datetime) -> None:
-    """Every daemon stops deciding and sending at its next tick."""
-    database.transact(lambda tx: mark(tx, HOLD, {"why": why, "since": now.isoformat()}, now))
+    """Every daemon stops sending at its next gate, and deciding at its next tick."""
+
+    def work(tx: Transaction) -> None:
+        stop_gates(tx)
+        mark(tx, HOLD, {"why": why, "since": now.isoformat()}, now)
+
+    database.transact(work)
 
 
 def why_held(database: Database) -> str | None:
@@ -62,7 +68,7 @@ def back_up(database: Database, target: Path, now: datetime) -> Path:
 def release(database: Database, now: datetime) -> None:
     """Somebody has looked and says that it is right to go on. What has grown too late is skipped, not sent."""
 
-    def work(tx: Any) -> None:
+    def work(tx: Transaction) -> None:
         mark(tx, HOLD, None, now)
         mark(tx, ALIVE, {"at": now.isoformat()}, now)
 

@@ -1,8 +1,9 @@
-"""Campaigns paused by hand, and since when each has been applied."""
+"""What is stopped by hand: single campaigns, or all sending; and since when each campaign has been applied."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import insert, select, update
@@ -10,8 +11,9 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgres
 
 from nurture.errors import ConflictError
 from nurture.storage.database import Transaction
+from nurture.storage.duties import mark, marked
 from nurture.storage.queue import wake_campaigns
-from nurture.storage.tables import campaign_controls
+from nurture.storage.tables import SHUT, STOPPED, campaign_controls
 from nurture.storage.types import sql
 
 # Gates hold it shared and whoever pauses holds it alone: once a pause is committed, no gate that looked before it is
@@ -57,6 +59,42 @@ def first_applied(tx: Transaction, campaigns: Iterable[str], now: datetime) -> N
 def since(tx: Transaction) -> Mapping[str, datetime]:
     """Campaign -> when it was first applied."""
     return {row[0]: row[1] for row in tx.execute(select(_c.name, _c.since))}
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """All sending was stopped by somebody, and why."""
+
+    at: datetime
+    by: str
+    why: str
+
+
+def stop_sending(tx: Transaction, now: datetime, by: str, why: str) -> Stopped:
+    """No mail, alert or webhook leaves once this is committed. Stopping twice keeps the first instant."""
+    stop_gates(tx)
+    found = sending_stopped(tx)
+    if found is not None:
+        return found
+    mark(tx, STOPPED, {"at": now.isoformat(), "by": by, "why": why}, now)
+    return Stopped(now, by, why)
+
+
+def start_sending(tx: Transaction, now: datetime) -> None:
+    """Let everything go on; what grew too late meanwhile is dropped when it is claimed. Raises ConflictError."""
+    if sending_stopped(tx) is None:
+        raise ConflictError("Sending is not stopped.")
+    mark(tx, STOPPED, None, now)
+
+
+def sending_stopped(tx: Transaction) -> Stopped | None:
+    found = marked(tx, STOPPED)
+    return Stopped(datetime.fromisoformat(found["at"]), found["by"], found["why"]) if found is not None else None
+
+
+def sending_is_shut(tx: Transaction) -> bool:
+    """Stopped by hand, or on hold."""
+    return bool(tx.execute(sql(f"SELECT {SHUT}")).scalar())
 
 
 def stop_gates(tx: Transaction) -> None:

@@ -17,10 +17,10 @@ from sqlalchemy import Select, func, select, tuple_, update
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import Delivery
 from nurture.domain.enrolment import Enrolment
-from nurture.storage.controls import GATE_LOCK, paused_campaigns
+from nurture.storage.controls import GATE_LOCK, paused_campaigns, sending_is_shut
 from nurture.storage.database import Transaction
 from nurture.storage.rows import contact_of, delivery_of, enrolment_of, select_contacts
-from nurture.storage.tables import HELD, READY, contacts, deliveries, enrolments
+from nurture.storage.tables import HELD, READY, SHUT, contacts, deliveries, enrolments
 from nurture.storage.turns import in_batch
 from nurture.storage.types import Batch, BigId, UTCDateTime, among, sql
 
@@ -117,6 +117,8 @@ def claim_deliveries(
 
 def _ready(tx: Transaction, now: datetime, limit: int, per_domain: int | None) -> list[Key]:
     """Keys in the order of claims, walking the index rank by rank; PostgreSQL locks them as it goes."""
+    if sending_is_shut(tx):
+        return []
     paused = paused_campaigns(tx)
     if per_domain is not None and tx.dialect == "postgresql":  # two who count at once would both find room
         tx.execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
@@ -236,8 +238,9 @@ def gate(tx: Transaction, requests: Sequence[GateRequest], owner: str, now: date
     """The durable mark right before the final dot: the keys that may go. Write nothing on the wire before the commit.
 
     Granted only where the claim is ours and its lease runs, the mail is not expired, the contact is as she was judged,
-    no event of hers is waiting, her address is not suppressed, and the campaign is not paused. The contacts are locked
-    first, so that an event or a stop is either seen here or comes after the commit.
+    no event of hers is waiting, her address is not suppressed, the campaign is not paused, and all sending is neither
+    stopped nor on hold. The contacts are locked first, so that an event or a stop is either seen here or comes after
+    the commit.
     """
     if not requests:
         return set()
@@ -271,6 +274,7 @@ def gate_sql(tx: Transaction) -> str:
           AND NOT EXISTS (SELECT 1 FROM campaign_controls
                           WHERE campaign_controls.name = deliveries.campaign
                             AND campaign_controls.paused_at IS NOT NULL)
+          AND NOT {SHUT}
         RETURNING deliveries.contact_id, deliveries.seq
     """
 

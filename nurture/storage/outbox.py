@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from nurture.storage.controls import sending_is_shut
 from nurture.storage.database import Transaction
 from nurture.storage.tables import outgoing
 from nurture.storage.types import among
@@ -30,7 +31,9 @@ class Call:
 
 
 def claim_calls(tx: Transaction, now: datetime, limit: int, hide_for: timedelta) -> list[Call]:
-    """Calls to make now. Those nobody reports on come back after `hide_for`."""
+    """Calls to make now, none while sending is stopped. Those nobody reports on come back after `hide_for`."""
+    if sending_is_shut(tx):
+        return []
     query = select(_o.id).where(_o.next_at <= now).order_by(_o.next_at, _o.id).limit(limit)
     if tx.dialect == "postgresql":
         query = query.with_for_update(skip_locked=True)

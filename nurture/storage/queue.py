@@ -12,7 +12,7 @@ from sqlalchemy.sql.dml import Insert as InsertStatement
 
 from nurture.storage.bulk import Insert, Query
 from nurture.storage.database import Transaction
-from nurture.storage.tables import ACTIVE, READY, UNPROCESSED, deliveries, due, enrolments, events
+from nurture.storage.tables import ACTIVE, READY, SHUT, UNPROCESSED, deliveries, due, enrolments, events
 from nurture.storage.types import BigId, among, sql
 
 # One lock on the queue row and one on the contact, neither ever waited for: claims cannot collide or deadlock. The
@@ -108,6 +108,6 @@ def waiting(tx: Transaction, now: datetime) -> Waiting:
 
 _WAITING = sql(f"""
     SELECT EXISTS (SELECT 1 FROM due WHERE at <= :now),
-           EXISTS (SELECT 1 FROM deliveries WHERE {READY} AND not_before <= :now),
-           EXISTS (SELECT 1 FROM outgoing WHERE next_at IS NOT NULL AND next_at <= :now)
+           NOT {SHUT} AND EXISTS (SELECT 1 FROM deliveries WHERE {READY} AND not_before <= :now),
+           NOT {SHUT} AND EXISTS (SELECT 1 FROM outgoing WHERE next_at IS NOT NULL AND next_at <= :now)
 """)  # noqa: S608 - put together from constants

@@ -235,6 +235,20 @@ def status(tx: Transaction, now: datetime, since: datetime) -> Status:
     )
 
 
+def count_gated(tx: Transaction) -> int:
+    """Mails past their gate whose fate is not written down yet."""
+    return int(
+        tx.execute(select(func.count()).select_from(deliveries).where(sql("state = 'gated'"), sql(HELD))).scalar_one()
+    )
+
+
+def count_waiting(tx: Transaction, now: datetime) -> tuple[int, int]:
+    """Mails that may go now, and those among the waiting that have grown too late to."""
+    waiting = select(func.count()).select_from(deliveries).where(sql(READY))
+    late = tx.execute(waiting.where(_d.expires_at < now)).scalar_one()
+    return tx.execute(waiting.where(_d.not_before <= now, _d.expires_at >= now)).scalar_one(), late
+
+
 def states_of(tx: Transaction, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], DeliveryState]:
     """The states of these deliveries (contact id, seq)."""
     from nurture.storage.turns import in_batch

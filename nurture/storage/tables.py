@@ -33,6 +33,9 @@ READY = "state IN ('planned', 'deferred')"
 HELD = "state IN ('claimed', 'gated')"
 UNPROCESSED = "processed_at IS NULL"
 ACTIVE = "state = 'active'"
+# Marks that shut every gate: nothing is claimed and nothing leaves while one of them stands.
+HOLD, STOPPED = "hold", "stopped"
+SHUT = f"EXISTS (SELECT 1 FROM marks WHERE name IN ('{HOLD}', '{STOPPED}'))"  # noqa: S608
 
 
 class Row(SQLModel):

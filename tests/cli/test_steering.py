@@ -104,6 +104,30 @@ def test_a_paused_campaign_holds_its_mail_until_it_is_resumed(busy: Shop) -> Non
     assert "is not paused" in busy("campaigns", "resume", "welcome", "--yes", code=1).stderr
 
 
+def test_all_sending_is_stopped_at_once_and_started_again(busy: Shop) -> None:
+    told = busy("stop-sending", "--why", "a wrong price").stdout
+    assert told.startswith("Sending is stopped since Tue 3 Mar 2026 09:10 UTC by ")
+    assert told.endswith("Go on with: nurture start-sending\n")
+    busy("events", "send", "Order Completed", "--email", "ben@example.com", "--with", "order_id=18")
+    result = busy("run", "--once", code=1)
+    assert "0 mails sent" in result.stdout
+    assert ": a wrong price." in result.stderr
+    assert "(a wrong price): 1 mail may go at once. Go on?" in busy("start-sending", code=2).stderr
+    assert busy("start-sending", "--yes").stdout == "Sending goes on: 1 mail may go at once.\n"
+    assert "1 mail sent" in busy("run", "--once").stdout
+    assert "Sending is not stopped." in busy("start-sending", "--yes", code=1).stderr
+
+
+def test_what_grew_too_late_while_sending_was_stopped_is_dropped_and_told_before(busy: Shop) -> None:
+    busy("stop-sending")
+    busy("events", "send", "Order Completed", "--email", "ben@example.com", "--with", "order_id=18")
+    busy("run", "--once", code=1)
+    busy.clock.jump_to(MORNING + timedelta(days=30))
+    told = busy("start-sending", "--yes").stdout
+    assert "1 mail has grown too late and will be dropped" in told
+    assert "0 mails sent" in busy("run", "--once", code=None).stdout
+
+
 def test_people_are_put_into_a_campaign_and_taken_out_by_hand(busy: Shop) -> None:
     told = busy("campaigns", "enrol", "receipt", "anna@example.com", "--key", "k", "--with", "order_id=X9", "--yes")
     assert told.stdout == "1 person enters receipt at the next turn.\n"

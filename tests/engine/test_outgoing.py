@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from nurture.engine.outgoing import TRIES, call_out
+from nurture.engine.outgoing import HIDE_FOR, TRIES, Caller, call_out
+from nurture.storage.controls import start_sending, stop_sending
+from nurture.storage.outbox import Call, claim_calls
 from nurture.testing.house import House, sources
 from nurture.testing.smtp import ScriptedServer
 
@@ -110,6 +112,29 @@ def test_a_webhook_is_called_and_a_team_alerted_once(house: House, receiver: Rec
     assert b"Please call." in mail.data
     assert calls(house) == 0
     assert waiting(house) == [("webhook", 1, False), ("alert", 1, False)]
+
+
+def test_no_call_leaves_while_sending_is_stopped_and_no_try_is_used_up(
+    house: House, receiver: Receiver, server: ScriptedServer
+) -> None:
+    house.database.transact(lambda tx: stop_sending(tx, house.now, "olga", ""))
+    assert calls(house) == 0
+    assert (receiver.seen, server.messages) == ([], [])
+    assert waiting(house) == [("webhook", 0, True), ("alert", 0, True)]
+    house.database.transact(lambda tx: start_sending(tx, house.now))
+    assert calls(house) == 2
+
+
+def test_a_call_that_was_taken_up_before_the_stop_stays_here_too(house: House, server: ScriptedServer) -> None:
+    alert = house.app.callers()["alert"]
+    _, call = house.database.transact(lambda tx: claim_calls(tx, house.now, 10, HIDE_FOR))
+    house.database.transact(lambda tx: stop_sending(tx, house.now, "olga", ""))
+    assert asyncio.run(_made(alert, call)) is not None
+    assert server.messages == []
+
+
+async def _made(caller: Caller, call: Call) -> str | None:
+    return await caller(call)
 
 
 @pytest.mark.parametrize("answer", [500, 404, 302])

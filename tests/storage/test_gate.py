@@ -12,9 +12,12 @@ from sqlalchemy import text
 
 from nurture.domain.contact import SuppressionReason
 from nurture.domain.programme import MailKind
+from nurture.errors import ConflictError
 from nurture.storage import controls
 from nurture.storage.deliveries import Claimed, Hold, extend_leases, gate, gated, release
+from nurture.storage.duties import mark
 from nurture.storage.suppressions import suppress
+from nurture.storage.tables import HOLD
 
 World = Any
 
@@ -63,6 +66,16 @@ def _pause(world: World, claim: Claimed) -> None:
         controls.pause(tx, "cart", world.now, "olga")
 
 
+def _stop_everything(world: World, claim: Claimed) -> None:
+    with world.database.write() as tx:
+        controls.stop_sending(tx, world.now, "olga", "a wrong price")
+
+
+def _hold_everything(world: World, claim: Claimed) -> None:
+    with world.database.write() as tx:
+        mark(tx, HOLD, {"why": "the clock jumped"}, world.now)
+
+
 def _lease_ends(world: World, claim: Claimed) -> None:
     world.now += timedelta(minutes=1)
 
@@ -86,13 +99,40 @@ def _claimed_again(world: World, claim: Claimed) -> None:
 
 @pytest.mark.parametrize(
     "happens",
-    [_tell, _turn, _cancel, _suppress_silently, _suppress, _pause, _lease_ends, _expires, _release, _claimed_again],
+    [
+        _tell,
+        _turn,
+        _cancel,
+        _suppress_silently,
+        _suppress,
+        _pause,
+        _stop_everything,
+        _hold_everything,
+        _lease_ends,
+        _expires,
+        _release,
+        _claimed_again,
+    ],
 )
 def test_each_guard_alone_shuts_the_gate(world: World, happens: Callable[[World, Claimed], None]) -> None:
     claim = claimed(world)
     happens(world, claim)
     assert world.gate([claim]) == set()
     assert "gated" not in world.states()
+
+
+def test_nothing_is_claimed_while_sending_is_stopped_and_everything_after(world: World) -> None:
+    world.plan(world.person())
+    with world.database.write() as tx:
+        first = controls.stop_sending(tx, world.now, "olga", "a wrong price")
+    with world.database.write() as tx:
+        assert controls.stop_sending(tx, world.now + timedelta(hours=1), "ben", "") == first
+    assert world.claim() == []
+    with world.database.write() as tx:
+        controls.start_sending(tx, world.now)
+    assert len(world.claim()) == 1
+    with pytest.raises(ConflictError), world.database.write() as tx:
+        controls.start_sending(tx, world.now)
 
 
 def test_another_owner_cannot_pass(world: World) -> None:
