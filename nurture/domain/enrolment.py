@@ -85,6 +85,11 @@ class Enrolment:
     goal_value: float | None = None
     watch_until: datetime | None = None
 
+    def is_watched(self, since: datetime) -> bool:
+        """Whether what happened at `since` can still matter to it: she is inside, or a goal may be counted."""
+        watched = self.watch_until is not None and self.watch_until >= since
+        return watched or self.state is EnrolmentState.ACTIVE
+
     @property
     def latest_grant(self) -> Grant | None:
         """The offer that `offer.*` means where a step names none."""

@@ -297,7 +297,7 @@ class Campaign:
     """One campaign file.
 
     `moved` maps ids of nodes that earlier revisions had to where people standing there belong now (None: the end).
-    `since` is when it was first applied: segment members of before do not enter.
+    `since` is when it was applied, or applied again after an absence: segment members of before do not enter.
     """
 
     name: str

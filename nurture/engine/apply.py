@@ -23,7 +23,7 @@ from nurture.language.compile import Compiled, compile_project
 from nurture.language.edits import Change, ChangeKind, changes
 from nurture.rendering.problems import TemplateProblem
 from nurture.storage.contacts import get_many
-from nurture.storage.controls import first_applied
+from nurture.storage.controls import brought_in
 from nurture.storage.database import Database, Transaction
 from nurture.storage.events import Arrival, store_events
 from nurture.storage.identities import Identity
@@ -108,7 +108,7 @@ def apply(
     def work(tx: Transaction) -> int:
         moved = {name: dict(campaign.moved) for name, campaign in programme.campaigns.items() if campaign.moved}
         number = store_revision(tx, planned.sources, now, by, moved=moved, expected=planned.against)
-        first_applied(tx, programme.campaigns, now)
+        brought_in(tx, programme.campaigns.keys() - (planned.old.campaigns if planned.old else {}), now)
         if in_flight is InFlight.RESCHEDULE:
             for name in _with_other_waits(planned.changes):
                 soon = _reschedule(tx, programme, programme.campaigns[name], now)
@@ -137,6 +137,8 @@ def _sends(programme: Programme) -> list[tuple[Campaign, Send]]:
 def _judges_people_anew(old: Programme, new: Programme) -> bool:
     """Whether somebody may be due who was not: rules that time and attributes alone can fulfil have changed."""
     if (old.lifecycle, old.segments, old.zone) != (new.lifecycle, new.segments, new.zone):
+        return True
+    if old.watched_segments != new.watched_segments:  # what was last seen of one that nobody watches must not be kept
         return True
     before = {campaign.name: (campaign.start, campaign.status) for campaign in old.campaigns.values()}
     return any(before.get(name) != (one.start, one.status) for name, one in new.campaigns.items())

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import CountedMail, Delivery, DeliveryState, Settled
-from nurture.domain.enrolment import Enrolment, EnrolmentState, PastEnrolment
+from nurture.domain.enrolment import Enrolment, PastEnrolment
 from nurture.domain.event import Event
 from nurture.domain.ledger import Fact
 from nurture.domain.needs import SnapshotNeeds
@@ -49,9 +49,12 @@ class Resident:
 
     def snapshot(self, needs: SnapshotNeeds, now: datetime, paused: frozenset[str]) -> Snapshot:
         """What storage would load. The enrolments are her own: `decide` changes them in place."""
-        if any(not _is_open(enrolment, now) for enrolment in self.enrolments):
-            self.closed += [enrolment for enrolment in self.enrolments if not _is_open(enrolment, now)]
-            self.enrolments = [enrolment for enrolment in self.enrolments if _is_open(enrolment, now)]
+        told = min(now, self.pending[0].at) if self.pending else now
+        if told < now and any(enrolment.is_watched(told) for enrolment in self.closed):
+            self.enrolments, self.closed = self.all_enrolments, []
+        if any(not enrolment.is_watched(told) for enrolment in self.enrolments):
+            self.closed += [enrolment for enrolment in self.enrolments if not enrolment.is_watched(told)]
+            self.enrolments = [enrolment for enrolment in self.enrolments if enrolment.is_watched(told)]
         since = now - needs.caps
         return Snapshot(
             contact=self.contact,
@@ -71,8 +74,3 @@ class Resident:
 
     def remember(self, event: Event) -> None:
         insort(self.history.setdefault(event.name, []), event, key=lambda seen: (seen.at, seen.id))
-
-
-def _is_open(enrolment: Enrolment, now: datetime) -> bool:
-    watched = enrolment.watch_until is not None and enrolment.watch_until > now
-    return watched or enrolment.state is EnrolmentState.ACTIVE

@@ -13,6 +13,7 @@ from nurture.domain.programme import Campaign, MailKind, Programme
 from nurture.language.campaign_file import CampaignFile
 from nurture.language.campaigns import compile_campaign, send_ids
 from nurture.language.checks import check_campaign
+from nurture.language.circles import Place, warn_of_circles
 from nurture.language.contract import COLUMNS, TemplateHead, attributes_set, check_contract, read_head
 from nurture.language.edits import carried_over
 from nurture.language.names import STANDARD_EVENTS, Known, Path, Scope, near_misses
@@ -70,6 +71,7 @@ class _Project:
     files: list[SourceFile] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
     heads: dict[str, TemplateHead] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
 
     def compile(self, previous: Programme | None) -> Compiled:
         project_file, project = self._read(PROJECT_FILE, ProjectFile)
@@ -187,6 +189,8 @@ class _Project:
             if file.is_whole:
                 check_campaign(campaign, paths, file, quiet=quiet, capped=capped, step_ids=known.steps[rule.campaign])
                 campaigns[rule.campaign] = campaign
+                self.places[rule.campaign] = file, paths
+        warn_of_circles(campaigns, self.places)
         return campaigns
 
     def _people(self, known: Known) -> dict[str, Person]:

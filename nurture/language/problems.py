@@ -80,6 +80,7 @@ CODES = {
     "N615": "a postponement that outlives the late limit",
     "N616": "a loop without a wait",
     "N617": "not an instant or a distance in time",
+    "N618": "a circle of recorded events without a wait",
     "N701": "no postal address",
     "N702": "a marketing campaign without a topic",
     "N703": "a transactional mail that carries an offer",

@@ -56,8 +56,16 @@ def first_applied(tx: Transaction, campaigns: Iterable[str], now: datetime) -> N
         tx.execute(insert(campaign_controls).prefix_with("OR IGNORE"), rows)
 
 
+def brought_in(tx: Transaction, campaigns: Iterable[str], now: datetime) -> None:
+    """Not applied before `now`, or not any more: whoever is in a segment of theirs already does not enter it."""
+    names = sorted(set(campaigns))
+    first_applied(tx, names, now)
+    if names:
+        tx.execute(update(campaign_controls).where(_c.name.in_(names)).values(since=now))
+
+
 def since(tx: Transaction) -> Mapping[str, datetime]:
-    """Campaign -> when it was first applied."""
+    """Campaign -> since when it has been applied."""
     return {row[0]: row[1] for row in tx.execute(select(_c.name, _c.since))}
 
 

@@ -44,7 +44,7 @@ _history_of = (
 _HISTORY, _RECENT = Query(_history_of), Query(_history_of.where(sql("at > :since")))
 _ENROLMENTS = Query(
     select(enrolments)
-    .where(among(_n.contact_id), or_(sql(ACTIVE), sql("watch_until > :now")))
+    .where(among(_n.contact_id), or_(sql(ACTIVE), sql("watch_until >= :since")))
     .order_by(_n.contact_id, _n.seq)
 )
 _PAST = Query(
@@ -83,7 +83,7 @@ def load_snapshots(tx: Transaction, contact_ids: Sequence[int], needs: SnapshotN
     ids = sorted(people)
     pending, history = _pending(tx, ids), _history(tx, ids, needs.events, now)
     mails, settled = _mails(tx, ids, now - needs.caps)
-    current, past, received = _enrolments(tx, ids, now), _past(tx, ids), _received(tx, ids, needs.received)
+    current, past, received = _enrolments(tx, ids, pending, now), _past(tx, ids), _received(tx, ids, needs.received)
     paused = paused_campaigns(tx)
     return [
         Snapshot(
@@ -126,10 +126,16 @@ def _history(
     return found
 
 
-def _enrolments(tx: Transaction, ids: Sequence[int], now: datetime) -> defaultdict[int, list[Enrolment]]:
+def _enrolments(
+    tx: Transaction, ids: Sequence[int], pending: Mapping[int, Sequence[Event]], now: datetime
+) -> defaultdict[int, list[Enrolment]]:
+    """Active, or still watched for a goal when the first event that is to be judged happened: it may be told late."""
+    told = {each: min(now, events[0].at) for each, events in pending.items() if events}
     found: defaultdict[int, list[Enrolment]] = defaultdict(list)
-    for row in _ENROLMENTS(tx, ids=ids, now=now):
-        found[row[0]].append(read_enrolment(row))
+    for row in _ENROLMENTS(tx, ids=ids, since=min(told.values(), default=now)):
+        enrolment = read_enrolment(row)
+        if enrolment.is_watched(told.get(row[0], now)):
+            found[row[0]].append(enrolment)
     return found
 
 

@@ -207,3 +207,15 @@ def test_a_campaign_that_is_gone_ends_for_everybody_inside() -> None:
     life.event("X")
     life.apply(programme("campaign: d\nstart: {event: Y}\n" + STEPS))
     assert (life.left_by, life.reasons(FactKind.LEFT)) == (["archived"], ["campaign_gone"])
+
+
+@pytest.mark.parametrize(("happened", "counted"), [("-6 days", [9.0]), ("-4 days", [])])
+def test_a_goal_told_after_its_days_are_over_counts_by_when_it_happened(happened: str, counted: list[float]) -> None:
+    goal = "goal: {event: Order Completed, within: 2 days, value: event.total}\n"
+    life = Life(programme("start: {event: X}\n" + goal + "steps:\n  - {id: one, send: a/one}\n"))
+    life.event("X")
+    life.until("+7 days")
+    life.event("Nothing to do with it")
+    life.event("Order Completed", happened, total=9)
+    assert [fact.detail["value"] for fact in life.facts(FactKind.GOAL_REACHED)] == counted
+    assert [each.goal_value for each in life.enrolments] == (counted or [None])

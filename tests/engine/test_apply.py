@@ -226,3 +226,20 @@ def test_what_is_due_in_the_past_is_still_the_next_instant(house: House) -> None
     assert at < house.now
     house.live_until(house.now)
     assert "skipped late" in house.told(ANA)
+
+
+def test_a_segment_that_nobody_watched_for_a_while_is_looked_at_anew(build: Build) -> None:
+    """Who came into it meanwhile has not entered it when a campaign asks for it again."""
+    other = "campaign: other\nstart: {event: Signed Up}\nsteps:\n  - {id: b, send: b}\n"
+    thanks = "campaign: thanks\nstart: {segment: loyal}\nsteps:\n  - {id: a, send: a}\n"
+    loyal = {"segments": "  loyal: orders() >= 1\n"}
+    house = build(other, thanks, **loyal)
+    house.consenting()
+    house.live_until("+1 day")
+    house.apply(sources(other, **loyal))
+    house.live_until("+2 hours")
+    house.tell("Order Completed")
+    house.drain()
+    house.apply(sources(other, thanks, **loyal))
+    house.live_until("+1 day")
+    assert "enrolled" not in house.told()

@@ -310,6 +310,7 @@ WARNINGS = [
     (A, "email: ana@people.example", "email: ana@northwind.fi", "N501"),
     (P, "{max: 3, per: 7 days}", "{max: 1, per: 10 hours}", "N608"),
     (C, "late: drop after 6 hours", "late: drop after 6 hours\n    on_cap: postpone up to 3 days", "N615", "on_cap: postpone"),
+    (T, "    kind: transactional", "    kind: transactional\n  - record: {event: Order Completed, with: {order_id: start.order_id}}", "N618", "  - record"),
     (T, "    kind: transactional", "    kind: transactional\n    on_cap: skip", "N703", "on_cap"),
     (C, "        offer: thanks\n", "", "N805", "  thanks:"),
     (C, "    category: discount\n    offer: saver", "    category: value\n    offer: saver", "N806", "offer: saver"),
@@ -400,6 +401,30 @@ def test_a_doubtful_thing_is_named_and_let_through(
     assert compiled.programme is not None
     problem = compiled.problems[0]
     assert problem.line == _line_of(project[problem.file], marker)
+
+
+PING = "version: 1\ncampaign: ping\nstatus: live\nstart: {event: Ping}\nsteps:\n  - record: Pong\n"
+PONG = "version: 1\ncampaign: pong\nstatus: live\nstart: {event: Pong}\nsteps:\n  - record: Ping\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "warned"),
+    [
+        ("", "", 2),
+        ("{event: Pong}", "{event: Pong, again: never}", 0),
+        ("{event: Pong}", "{event: Pong, again: after 2 days}", 0),
+        ("  - record: Ping", "  - wait: 1 day\n  - record: Ping", 0),
+        ("  - record: Ping", "  - wait_for: {event: Pung, up_to: 1 day}\n    then: [{record: Ping}]", 2),
+    ],
+)
+def test_campaigns_that_start_each_other_for_ever_are_named(
+    project: dict[str, str], old: str, new: str, warned: int
+) -> None:
+    project["campaigns/ping.yaml"] = PING
+    project["campaigns/pong.yaml"] = PONG.replace(old, new)
+    compiled = compile_project(project)
+    assert compiled.programme is not None
+    assert [problem.code for problem in compiled.problems if problem.code != "N211"] == ["N618"] * warned
 
 
 def test_braces_in_a_text_of_several_lines_need_no_quotes(project: dict[str, str]) -> None:

@@ -67,7 +67,7 @@ def test_an_enrolment_comes_back_as_it_was_written_and_written_again(world: Worl
     enrolment.watch_until = world.now + timedelta(days=5)
     world.turn(person, enrolments=[enrolment])
     assert list(world.snapshot(person).enrolments) == [enrolment]  # ended, and still watched for its goal
-    world.now += timedelta(days=5)
+    world.now += timedelta(days=5, seconds=1)
     assert list(world.snapshot(person).enrolments) == []
     assert world.snapshot(person).past == {"cart": PastEnrolment("cart", enrolment.started_at, 1)}
 
