@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -40,6 +41,17 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _networks(values: list[str]) -> list[str]:
+    for value in values:
+        try:
+            ip_network(value)
+        except ValueError:
+            raise ValueError(
+                f"names {value[:60]!r}, which is no address or network, as 10.0.0.5 or 10.0.0.0/8"
+            ) from None
+    return values
+
+
 def _strong(value: SecretStr | None) -> SecretStr | None:
     if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
         raise ValueError(f"is too short; use {SHORTEST_SECRET} characters or more, for example from `nurture init`")
@@ -62,6 +74,10 @@ class Settings(BaseSettings):
     )
     old_secret_keys: Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)] = Field(
         default_factory=list, description="former secret keys, comma-separated: still accepted, no longer used to sign"
+    )
+    trusted_proxies: Annotated[list[str], NoDecode, BeforeValidator(_split), AfterValidator(_networks)] = Field(
+        default_factory=list,
+        description="proxies (addresses or networks) whose word about the client's address is taken",
     )
     inbox: Path = Field(Path("inbox"), description="the Maildir of the local inbox")
     allow_list: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(

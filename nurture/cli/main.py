@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": ("nurture.cli.apply:plan", "Show what applying these files would change, and for whom."),
     "apply": ("nurture.cli.apply:apply", "Make the files of this folder what the daemons do."),
     "run": ("nurture.cli.run:run", "Run the daemon: decide, send, follow up."),
+    "serve": ("nurture.cli.serve:serve", "Serve HTTP without a daemon: events in, people's pages, probes."),
     "status": ("nurture.cli.status:status", "Say how things stand: what is due, sent, paused."),
     "stop-sending": ("nurture.cli.sending:stop_sending", "Stop all sending at once, on every daemon."),
     "start-sending": ("nurture.cli.sending:start_sending", "Let everything go on after a stop."),
@@ -48,7 +49,7 @@ COMMANDS = {
 
 SECTIONS = {
     "Write": ("init", "validate", "schema", "test", "simulate", "preview", "send-test"),
-    "Run": ("plan", "apply", "run", "status", "stop-sending", "start-sending", "inbox"),
+    "Run": ("plan", "apply", "run", "serve", "status", "stop-sending", "start-sending", "inbox"),
     "People": ("events", "import", "contacts", "campaigns"),
     "Ask": ("explain", "audit"),
     "Operate": ("db", "doctor", "demo"),

@@ -13,6 +13,7 @@ from nurture.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
     from nurture.app import App
+    from nurture.web.server import WebServer
 
 
 def _known_roles(_ctx: click.Context, option: click.Parameter, value: str) -> frozenset[str]:
@@ -29,8 +30,10 @@ def _known_roles(_ctx: click.Context, option: click.Parameter, value: str) -> fr
 @click.option("--confirm", "go_on", is_flag=True, help="Go on after a hold: a restored backup, a clock that jumped.")
 @click.option("--drain", type=click.FloatRange(0, 600), default=30.0, show_default=True, metavar="SECONDS",
               help="How long to let mails on the wire end when stopping.")  # fmt: skip
+@click.option("--http", "address", metavar="HOST:PORT",
+              help="Serve HTTP too, as 127.0.0.1:8025: events in, people's pages, probes.")  # fmt: skip
 @pass_session
-def run(session: Session, once: bool, roles: frozenset[str], go_on: bool, drain: float) -> None:
+def run(session: Session, once: bool, roles: frozenset[str], go_on: bool, drain: float, address: str | None) -> None:
     """Run the daemon: decide, send, follow up.
 
     It works from the applied revision and runs until SIGTERM or Ctrl-C; then it lets what is on the wire end. A second
@@ -42,11 +45,14 @@ def run(session: Session, once: bool, roles: frozenset[str], go_on: bool, drain:
     from nurture.engine.pump import Role
     from nurture.storage.controls import sending_stopped
 
+    if once and address is not None:
+        raise click.UsageError("--once and --http do not go together: there is nothing to wait for requests")
     app = session.app
     _ = session.database
     app.require_ready()
     chosen = frozenset(Role(role) for role in roles)
-    service = Service(app, roles=chosen, confirm=go_on, grace=drain)
+    companions = [_web_server(app, address)] if address is not None else []
+    service = Service(app, roles=chosen, confirm=go_on, grace=drain, companions=companions)
     if not once:
         _introduce(app)
         asyncio.run(service.run())
@@ -67,6 +73,12 @@ def run(session: Session, once: bool, roles: frozenset[str], go_on: bool, drain:
         say("What is due waits; nurture start-sending lets it go.")
     if stopped is not None or pumped.failures or app.relay_trouble is not None:
         click.get_current_context().exit(1)
+
+
+def _web_server(app: App, address: str) -> WebServer:
+    from nurture.web.server import Address, WebServer
+
+    return WebServer(app, Address.parse(address))
 
 
 def _tell(app: App, turns: int, began: datetime) -> None:

@@ -10,8 +10,9 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Protocol
 
 from nurture.app import App
 from nurture.daemon.metronome import Metronome
@@ -27,13 +28,27 @@ GATHER = 0.02  # seconds: mails end in groups, and one round serves them all
 CLOCK_JUMP = 60.0  # seconds by which the wall clock may run away from the monotonic one
 
 
+class Companion(Protocol):
+    """What lives in the daemon's loop beside the pump: the HTTP side. `wake` is to be called when somebody is due."""
+
+    async def start(self, wake: Callable[[], None]) -> None: ...
+    async def stop(self, grace: float) -> None: ...
+
+
 class Service:
     """`run` until a signal, or `once` until nothing is due."""
 
     def __init__(
-        self, app: App, *, roles: frozenset[Role] = EVERY_ROLE, confirm: bool = False, grace: float = 30.0
+        self,
+        app: App,
+        *,
+        roles: frozenset[Role] = EVERY_ROLE,
+        confirm: bool = False,
+        grace: float = 30.0,
+        companions: Sequence[Companion] = (),
     ) -> None:
         self._app, self._roles, self._confirm, self._grace = app, roles, confirm, grace
+        self._companions = companions
         self._journal = app.journal
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
@@ -83,9 +98,13 @@ class Service:
         metronome.start()
         await self._sign()
         try:
+            for companion in self._companions:
+                await companion.start(self._look.set)
             await self._work()
         finally:
             metronome.stop()
+            for companion in self._companions:  # nothing new comes in while the rest goes out
+                await companion.stop(self._grace)
             self._journal.info("stopping", in_flight=self._engine.dispatcher.in_flight)
             await self._engine.stop(self._grace)
             await self._end_calls()
