@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -19,7 +19,6 @@ from nurture.errors import ConfigurationError
 from nurture.testing.house import House
 from nurture.testing.processes import REPOSITORY, Shop, until
 from nurture.testing.site import Served, serving
-from nurture.testing.smtp import ScriptedServer
 from nurture.web import server as web_server
 from nurture.web.server import Address
 from nurture.web.site import Face
@@ -202,15 +201,6 @@ def test_only_the_faces_asked_for_are_shown(house: House) -> None:
     with serving(house.app, frozenset({Face.PROBES})) as site:
         assert site.client.get("/livez").status_code == 200
         assert site.client.post("/v1/batch").status_code == 404
-
-
-@pytest.fixture
-def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
-    with ScriptedServer() as relay:
-        made = Shop(tmp_path, database_url, relay)
-        made.apply()
-        yield made
-        made.close()
 
 
 def test_the_daemon_serves_while_it_works_and_ends_in_order(shop: Shop) -> None:
