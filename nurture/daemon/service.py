@@ -24,7 +24,6 @@ from nurture.engine.retention import forget
 from nurture.errors import ConfigurationError, NurtureError
 
 TICK, RESCUE, STATUS, ALIVE, FORGET = 1.0, 15.0, 60.0, 30.0, 3600.0
-GATHER = 0.02  # seconds: mails end in groups, and one round serves them all
 CLOCK_JUMP = 60.0  # seconds by which the wall clock may run away from the monotonic one
 
 
@@ -115,18 +114,20 @@ class Service:
     async def _work(self) -> None:
         """Round after round while something moves; else until the next tick, or until a mail in flight has ended."""
         while not self._stop.is_set():
-            if not await self._round():
+            ticked = await self._round()
+            if ticked.more:
+                await self._engine.pump.breathe(ticked)
+            else:
                 await self._look.wait()
-                await asyncio.sleep(GATHER)
+                await self._engine.dispatcher.gather()
                 self._look.clear()
 
-    async def _round(self) -> bool:
-        """Whether something moved."""
+    async def _round(self) -> Pumped:
         try:
             await self._check_clock()
             self._held = await self._engine.in_thread(why_held, self._app.database)
             if self._held is not None:
-                return False
+                return Pumped()
             ticked = await self._engine.pump.tick()
             self._total += ticked
             if not ticked.more and not self._engine.dispatcher.in_flight:
@@ -135,8 +136,8 @@ class Service:
                 self._calls = asyncio.create_task(self._call_out())
         except Exception as error:  # noqa: BLE001 - the database says what is left to do: try again at the next tick
             self._journal.error("tick failed", error=_told(error))
-            return False
-        return ticked.more
+            return Pumped()
+        return ticked
 
     async def _call_out(self) -> int:
         """Beside the mail, not before it: a webhook may be slow."""

@@ -40,6 +40,7 @@ class GroupCommit(Generic[Item, Answer]):
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
+                await asyncio.sleep(0)  # whoever is ready in this round of the loop comes along
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 items = [item for item, _ in batch]
                 try:

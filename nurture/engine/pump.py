@@ -38,20 +38,22 @@ EVERY_ROLE = frozenset(Role)
 class Pumped:
     """What one tick, or one drain, has done. `mails` were claimed; their outcomes are in the dispatcher's counts.
 
-    `calls`: there are webhooks or alerts to be made. `more`: something moved, so that there may be more to do at once.
+    `calls`: there are webhooks or alerts to be made. `more`: something moved, so that there may be more to do. `full`:
+    there certainly is, at once.
     """
 
     turns: int = 0
     mails: int = 0
     calls: bool = False
     more: bool = False
+    full: bool = False
     failures: list[tuple[int, str]] = field(default_factory=list)
 
     def __iadd__(self, other: Pumped) -> Self:
         self.turns += other.turns
         self.mails += other.mails
         self.calls = self.calls or other.calls
-        self.more = other.more
+        self.more, self.full = other.more, other.full
         self.failures += other.failures
         return self
 
@@ -88,6 +90,7 @@ class Pump:
             done.mails = await self._dispatcher.fill(applied)
         done.turns, done.failures = turns.turns, turns.failures
         done.more = turns.claimed > 0 or done.mails > 0
+        done.full = turns.claimed >= self._batch
         for contact, error in done.failures:
             self._journal.error("turn failed", contact=contact, error=error)
         return done
@@ -99,11 +102,17 @@ class Pump:
             ticked = await self.tick()
             done += ticked
             if ticked.more:
-                continue
-            if not self._dispatcher.in_flight:
+                await self.breathe(ticked)
+            elif self._dispatcher.in_flight:
+                await self._dispatcher.wait(at_most=GLANCE)  # a mail that hangs must not hold up the others
+            else:
                 break
-            await self._dispatcher.wait(at_most=GLANCE)  # a mail that hangs must not hold up the others
         return done
+
+    async def breathe(self, ticked: Pumped) -> None:
+        """Between two rounds: let what is in flight end in groups, unless there is a whole batch to do already."""
+        if not ticked.full:
+            await self._dispatcher.gather()
 
     def halt(self) -> None:
         """No new turns and claims."""
