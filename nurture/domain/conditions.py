@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from nurture.domain.expression.change import Changes, changes
+from nurture.domain.expression.change import Changes, changes, never
 from nurture.domain.expression.evaluate import compiled, truth
-from nurture.domain.expression.explain import observations
+from nurture.domain.expression.explain import Observe, observations
 from nurture.domain.expression.facts import Facts, Needs, needs_of
 from nurture.domain.expression.tree import Node
 
 __all__ = ["Condition", "Expression", "Facts", "Needs"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Condition:
     """A question with the answers yes, no and unknown. Equal when its source is; made by `parse_condition`."""
 
@@ -40,7 +41,16 @@ class Condition:
 
     def saw(self, facts: Facts) -> list[dict[str, Any]]:
         """Why: one entry for each question asked, `{"text", "value", "saw": {what: value}}`, in order, plain data."""
-        return observations(self.tree, facts)
+        return self._observe(facts)
+
+    @cached_property
+    def _observe(self) -> Observe:
+        return observations(self.tree)
+
+    @cached_property
+    def ages(self) -> bool:
+        """Whether time alone may ever change the answer."""
+        return self._changes is not never
 
     def next_change(self, facts: Facts) -> datetime | None:
         """The earliest instant after `facts.now` at which time alone may change the answer; None: it never will."""

@@ -15,10 +15,12 @@ from nurture.domain.expression.evaluate import compiled, entering, seen_events, 
 from nurture.domain.expression.facts import Facts
 from nurture.domain.expression.tree import (
     Compare,
+    DaysSince,
     Either,
     Every,
     InSegment,
     Kind,
+    Literal,
     Node,
     Past,
     children,
@@ -27,9 +29,12 @@ from nurture.domain.expression.tree import (
 from nurture.domain.expression.values import as_instant, compare, kind_of_value
 
 Changes = Callable[[Facts], datetime | None]
+Before = Callable[[datetime, Facts], datetime | None]
 
 _TICK = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
+_NO_TIME = timedelta()
+_EXACT_DAYS = 50_000  # up to here a microsecond more is a larger number of days, also as a float
 _HORIZON = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -48,7 +53,8 @@ def changes(node: Node) -> Changes:
             return _first_of([changes(child) for child in children(node)])
 
 
-def _never(_: Facts) -> datetime | None:
+def never(_: Facts) -> datetime | None:
+    """Time does not matter."""
     return None
 
 
@@ -57,9 +63,9 @@ def _earliest(instants: Iterable[datetime | None]) -> datetime | None:
 
 
 def _first_of(many: list[Changes]) -> Changes:
-    some = [change for change in many if change is not _never]
+    some = [change for change in many if change is not never]
     if not some:
-        return _never
+        return never
     return some[0] if len(some) == 1 else lambda facts: _earliest(change(facts) for change in some)
 
 
@@ -67,8 +73,8 @@ def _joined_changes(node: Every | Either) -> Changes:
     """While one part decides, the others do not matter; so a decided answer stands until the last decider may fall."""
     decisive = isinstance(node, Either)
     parts = [(truth(part), changes(part)) for part in node.parts]
-    if all(change is _never for _, change in parts):
-        return _never
+    if all(change is never for _, change in parts):
+        return never
 
     def find(facts: Facts) -> datetime | None:
         deciders = [change(facts) for judge, change in parts if judge(facts) is decisive]
@@ -89,7 +95,7 @@ def _segment_changes(name: str) -> Changes:
 
 def _past_changes(node: Past) -> Changes:
     """An event leaves the window, or `where=` changes its mind about one."""
-    window, where = node.window, _never if node.where is None else changes(node.where)
+    window, where = node.window, never if node.where is None else changes(node.where)
     matching, candidates = seen_events(node), seen_events(replace(node, where=None))
     leaving = -1 if node.word in {"did", "last"} else 0
 
@@ -97,27 +103,46 @@ def _past_changes(node: Past) -> Changes:
         found: list[datetime | None] = []
         if window is not None and (events := matching(facts)):
             found.append(events[leaving].at + window.length)
-        if where is not _never:
+        if where is not never:
             inner = facts.copy()
             for event in candidates(facts):
                 inner.event = event.properties
                 found.append(where(inner))
         return _earliest(found)
 
-    return _never if window is None and where is _never else find
+    return never if window is None and where is never else find
 
 
 def _compare_changes(node: Compare) -> Changes:
     steps = _first_of([changes(node.left), changes(node.right)])
     if moving(node.left) is moving(node.right):
         return steps  # nothing moves, or both do at the same pace
-    crossing = _Crossing(node)
+    before = _age_reached(node) or _Crossing(node).before
 
     def find(facts: Facts) -> datetime | None:
         step = steps(facts)
-        return crossing.before(_HORIZON if step is None else min(step - _TICK, _HORIZON), facts) or step
+        return before(_HORIZON if step is None else min(step - _TICK, _HORIZON), facts) or step
 
     return find
+
+
+def _age_reached(node: Compare) -> Before | None:
+    """`days_since(...)` against a whole number of days, the usual case, in one sum: see `_Crossing` for all others."""
+    age, days = node.left, node.right
+    if not isinstance(age, DaysSince) or moving(age.operand) or not isinstance(days, Literal) or node.op in {"==", "!="}:
+        return None
+    if type(days.value) is not int or abs(days.value) > _EXACT_DAYS:
+        return None
+    origin, length = compiled(age.operand), _DAY * days.value + (_TICK if node.op in {">", "<="} else _NO_TIME)
+
+    def before(end: datetime, facts: Facts) -> datetime | None:
+        since = as_instant(origin(facts))
+        if since is None or length > _HORIZON - since:
+            return None
+        reached = since + length
+        return reached if facts.now < reached <= end else None
+
+    return before
 
 
 class _Crossing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,13 +23,17 @@ from nurture.domain.expression.tree import (
 )
 
 
-def observations(tree: Node, facts: Facts) -> list[dict[str, Any]]:
-    """One entry for each question: the leaves below `and`, `or` and `not`, in the order they are written.
+Observe = Callable[[Facts], list[dict[str, Any]]]
+
+
+def observations(tree: Node) -> Observe:
+    """A function of the facts, with one entry for each question: the leaves below `and`, `or` and `not`, as written.
 
     `saw` maps every part of the question that is not written out in it to its value (times as ISO 8601 text). A segment
     also has `because`: the entries of its own condition.
     """
-    return [_observed(leaf, facts) for leaf in questions(tree)]
+    leaves = [_Leaf(leaf) for leaf in questions(tree)]
+    return lambda facts: [leaf.observed(facts) for leaf in leaves]
 
 
 def questions(tree: Node) -> Iterator[Node]:
@@ -41,26 +45,32 @@ def questions(tree: Node) -> Iterator[Node]:
         yield tree
 
 
-def _observed(leaf: Node, facts: Facts) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-    parts = children(leaf) or (leaf,)
-    for part in parts:
-        _look(part, facts, seen)
-    entry: dict[str, Any] = {"text": str(leaf), "value": truth(leaf)(facts), "saw": seen}
-    if isinstance(leaf, InSegment) and leaf.name in facts.segments and leaf.name not in facts.inside:
-        entry["because"] = facts.segments[leaf.name].saw(entering(facts, leaf.name))
-    return entry
+class _Leaf:
+    """One question, compiled together with all its parts."""
+
+    def __init__(self, leaf: Node) -> None:
+        self._text, self._judge = str(leaf), truth(leaf)
+        self._segment = leaf.name if isinstance(leaf, InSegment) else None
+        self._parts = {str(part): compiled(part) for whole in children(leaf) or (leaf,) for part in _parts(whole)}
+
+    def observed(self, facts: Facts) -> dict[str, Any]:
+        seen = {text: plain(value(facts)) for text, value in self._parts.items()}
+        entry: dict[str, Any] = {"text": self._text, "value": self._judge(facts), "saw": seen}
+        name = self._segment
+        if name is not None and name in facts.segments and name not in facts.inside:
+            entry["because"] = facts.segments[name].saw(entering(facts, name))
+        return entry
 
 
-def _look(node: Node, facts: Facts, seen: dict[str, Any]) -> None:
+def _parts(node: Node) -> Iterator[Node]:
+    """The node and all below it whose value is not written out; with `did()`, when it last happened."""
     if isinstance(node, Literal | Items):
         return
-    seen[str(node)] = plain(compiled(node)(facts))
+    yield node
     if isinstance(node, Past) and node.word == "did":
-        latest = replace(node, word="last")
-        seen[str(latest)] = plain(compiled(latest)(facts))
+        yield replace(node, word="last")
     for child in children(node):
-        _look(child, facts, seen)
+        yield from _parts(child)
 
 
 def plain(value: Any) -> Any:

@@ -26,8 +26,14 @@ LARGEST_AMOUNT = 1e12
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
+_KINDS = {bool: Kind.TRUTH, int: Kind.NUMBER, str: Kind.TEXT, datetime: Kind.TIME, list: Kind.LIST, tuple: Kind.LIST}
+
+
 def kind_of_value(value: Any) -> Kind:
     """ANY for what cannot be compared: mappings, not-a-number, anything foreign."""
+    kind = _KINDS.get(type(value))
+    if kind is not None:
+        return kind
     if isinstance(value, bool):
         return Kind.TRUTH
     if isinstance(value, int | float):
