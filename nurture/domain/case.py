@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,8 @@ from nurture.domain.programme import Campaign, Programme
 from nurture.domain.snapshot import Snapshot, Turn
 from nurture.domain.timing import zone_of
 
+_ACTIVE = EnrolmentState.ACTIVE
+
 
 class Case:
     """The only mutable thing in a turn. Decisions read it and write to it; nothing leaves it before the turn ends."""
@@ -26,7 +28,7 @@ class Case:
         self.contact = snapshot.contact
         self.zone: ZoneInfo = zone_of(snapshot.contact.zone, programme.zone)
         self.turn = Turn(contact=snapshot.contact)
-        self.history: dict[str, list[Event]] = {name: list(seen) for name, seen in snapshot.history.items()}
+        self.history: dict[str, Sequence[Event]] = dict(snapshot.history)
         self.enrolments: list[Enrolment] = list(snapshot.enrolments)
         self.past = dict(snapshot.past)
         self.mails = list(snapshot.mails)
@@ -34,48 +36,57 @@ class Case:
         self.paused = snapshot.paused
         self.stirred = False  # a step changed the person: stages and segments have to look at her again
         self.freed = False  # a mail that held a slot may not go after all
+        self._next_seq = snapshot.contact.next_seq
         self._changed: set[int] = set()
         self._wake_at: datetime | None = None
-        self._named: Mapping[str, Any] | None = None
+        self._facts: Facts | None = None  # of the person alone: the same for all who ask
 
     # --- the person
 
     def alter(self, **changes: Any) -> None:
         """Change columns of the contact's row."""
         self.contact = replace(self.contact, **changes)
-        self._named = None
+        self._facts = None
 
     def take_seq(self) -> int:
-        seq = self.contact.next_seq
-        self.contact = replace(self.contact, next_seq=seq + 1)
+        seq = self._next_seq
+        self._next_seq += 1
         return seq
+
+    def remember(self, event: Event) -> None:
+        """It has happened, for all who ask from now on. Events may come late; the snapshot keeps its own lists."""
+        seen = self.history.get(event.name, ())
+        told = [*seen, event]
+        if seen and (event.at, event.id) < (seen[-1].at, seen[-1].id):
+            told.sort(key=lambda each: (each.at, each.id))
+        self.history[event.name] = told
 
     def facts(
         self, enrolment: Enrolment | None = None, event: Event | None = None, grant: Grant | None = None
     ) -> Facts:
         """What an expression may ask for, here and now. `grant` is the offer in hand, else the last one she got."""
-        if grant is None and enrolment is not None:
-            grant = enrolment.latest_grant
-        if self._named is None:
-            self._named = self.contact.named()
-        return Facts(
-            now=self.now,
-            contact=self._named,
-            event=event.properties if event is not None else None,
-            start=enrolment.start if enrolment is not None else None,
-            history=self.history,
-            stage=self.contact.stage,
-            stage_since=self.contact.stage_since,
-            segments=self.programme.segments,
-            received=self.received,
-            campaign=enrolment.campaign if enrolment is not None else None,
-            offer=grant.named() if grant is not None else None,
-        )
+        if self._facts is None:
+            contact = self.contact
+            self._facts = Facts(
+                self.now, contact.named(), None, None, None, self.history, contact.stage, contact.stage_since,
+                self.programme.segments, self.received,
+            )  # fmt: skip
+        if enrolment is None and event is None and grant is None:
+            return self._facts
+        facts = self._facts.copy()
+        if event is not None:
+            facts.event = event.properties
+        if enrolment is not None:
+            facts.start, facts.campaign = enrolment.start, enrolment.campaign
+            grant = grant or enrolment.latest_grant
+        if grant is not None:
+            facts.offer = grant.named()
+        return facts
 
     # --- her enrolments
 
     def active(self) -> list[Enrolment]:
-        return [enrolment for enrolment in self.enrolments if enrolment.state is EnrolmentState.ACTIVE]
+        return [enrolment for enrolment in self.enrolments if enrolment.state is _ACTIVE]
 
     def campaign_of(self, enrolment: Enrolment) -> Campaign | None:
         return self.programme.campaigns.get(enrolment.campaign)
@@ -118,7 +129,8 @@ class Case:
 
     def wake_for(self, condition: Condition, facts: Facts) -> None:
         """Be due again when time alone may change the answer."""
-        self.wake(condition.next_change(facts))
+        if condition.ages:
+            self.wake(condition.next_change(facts))
 
     def finish(self) -> Turn:
         """Close the case: the contact's next due instant, and the rows that changed."""
@@ -129,8 +141,9 @@ class Case:
         due = self._wake_at
         if due is not None and due <= self.now:  # would spin: whatever it is, it can wait a second
             due = self.now + timedelta(seconds=1)
-        self.turn.contact = replace(self.contact, due_at=due, enrols=True)
-        self.turn.enrolments = [enrolment for enrolment in self.enrolments if enrolment.seq in self._changed]
+        self.turn.contact = self.contact.after_turn(self._next_seq, due)
+        if self._changed:
+            self.turn.enrolments = [enrolment for enrolment in self.enrolments if enrolment.seq in self._changed]
         return self.turn
 
     def _ask_again(self) -> None:

@@ -58,6 +58,14 @@ class Contact:
     version: int = 0
     due_at: datetime | None = None
 
+    def after_turn(self, next_seq: int, due_at: datetime | None) -> Contact:
+        """What every turn changes; spelled out, because it is done for every turn."""
+        return Contact(
+            self.id, self.email, self.created_at, self.external_id, self.attributes, self.zone, self.locale, self.stage,
+            self.stage_since, self.consent, self.opted_out, self.suppressed, self.paused_until, self.memberships,
+            True, next_seq, self.version, due_at,
+        )  # fmt: skip
+
     def named(self) -> dict[str, Any]:
         """What `contact.*` can name in conditions and templates: attributes, overlaid with the columns."""
         return {

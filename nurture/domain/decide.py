@@ -106,9 +106,7 @@ def _judge(case: Case, event: Event) -> None:
     if event.name == EJECT:
         _eject(case, event)
         return
-    seen = case.history.setdefault(event.name, [])
-    seen.append(event)
-    seen.sort(key=lambda each: (each.at, each.id))  # events may come late
+    case.remember(event)
     judge_consent(case, event)
     if event.name.startswith("nurture."):
         return

@@ -93,7 +93,9 @@ class Enrolment:
     @property
     def latest_grant(self) -> Grant | None:
         """The offer that `offer.*` means where a step names none."""
-        return max(self.grants.values(), key=lambda grant: grant.granted_at, default=None)
+        if not self.grants:
+            return None
+        return max(self.grants.values(), key=lambda grant: grant.granted_at)
 
 
 @dataclass(frozen=True, slots=True)

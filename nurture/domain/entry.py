@@ -19,7 +19,6 @@ from nurture.domain.programme import (
     DateStart,
     EventStart,
     Meanwhile,
-    SegmentStart,
     StageStart,
 )
 from nurture.domain.timing import add, at_local
@@ -32,25 +31,24 @@ LONGEST_KEY = 200
 
 
 def start_on_event(case: Case, event: Event) -> None:
-    for campaign in case.programme.campaigns.values():
-        if isinstance(campaign.start, EventStart) and campaign.start.event == event.name:
-            start(case, campaign, event.at, event.properties, event)
+    for campaign in case.programme.event_starts.get(event.name, ()):
+        start(case, campaign, event.at, event.properties, event)
 
 
 def start_on_stage(case: Case, before: str | None, after: str, at: datetime, event: Event | None) -> None:
-    for campaign in case.programme.campaigns.values():
+    for campaign in case.programme.stage_starts.get(after, ()):
         rule = campaign.start
-        if isinstance(rule, StageStart) and rule.to_stage == after:
-            if rule.from_stages is not None and before not in rule.from_stages:
-                continue
+        assert isinstance(rule, StageStart)
+        if rule.from_stages is None or before in rule.from_stages:
             start(case, campaign, at, event.properties if event is not None else NOTHING, event)
 
 
 def start_on_segments(case: Case, entered: frozenset[str], unseen: frozenset[str]) -> None:
     """`unseen` are segments she was inside of when first looked at: only somebody new to the campaign enters those."""
-    for campaign in case.programme.campaigns.values():
-        rule = campaign.start
-        if not isinstance(rule, SegmentStart) or rule.segment not in entered:
+    if not entered:
+        return
+    for campaign, rule in case.programme.segment_starts:
+        if rule.segment not in entered:
             continue
         is_new = case.contact.enrols and (campaign.since is None or case.contact.created_at >= campaign.since)
         if rule.segment not in unseen or is_new:
@@ -58,9 +56,8 @@ def start_on_segments(case: Case, entered: frozenset[str], unseen: frozenset[str
 
 
 def start_on_dates(case: Case) -> None:
-    for campaign in case.programme.campaigns.values():
-        if isinstance(campaign.start, DateStart) and campaign.status is CampaignStatus.LIVE:
-            _start_on_date(case, campaign, campaign.start)
+    for campaign, rule in case.programme.date_starts:
+        _start_on_date(case, campaign, rule)
 
 
 def start_by_hand(case: Case, campaign: Campaign, key: str, data: Mapping[str, Any], at: datetime) -> None:
@@ -105,7 +102,7 @@ def _refusal(case: Case, campaign: Campaign, at: datetime, event: Event | None) 
         return Reason.CAMPAIGN_PAUSED, {}
     if not case.contact.enrols and not isinstance(campaign.start, EventStart):
         return Reason.IMPORTED, {}
-    facts = case.facts(event=event)
+    facts = case.facts(event=event).copy()
     facts.start = facts.event  # what will be `start.*` in the steps is `event.*` here; both names work
     if campaign.condition is not None:
         holds = campaign.condition.holds(facts)

@@ -8,7 +8,7 @@ from nurture.domain.case import Case
 from nurture.domain.enrolment import Enrolment, EnrolmentState, LeftBy
 from nurture.domain.event import Event
 from nurture.domain.ledger import FactKind, Reason
-from nurture.domain.programme import Campaign, EventStop, SegmentStop, StageStop
+from nurture.domain.programme import Campaign, EventStop
 from nurture.domain.timing import add
 
 MOST_WORTH = 1e15
@@ -18,7 +18,7 @@ def judge_event(case: Case, event: Event) -> None:
     """Count goals first, then stop: a purchase that ends a reminder is also the conversion it was for."""
     for enrolment in list(case.enrolments):
         campaign = case.campaign_of(enrolment)
-        if campaign is not None:
+        if campaign is not None and event.name in campaign.endings:
             _judge_for(case, campaign, enrolment, event)
 
 
@@ -39,30 +39,27 @@ def catch_up(case: Case, campaign: Campaign, enrolment: Enrolment) -> None:
 
     Only what happened after the start: a purchase and a cart of the same instant are told apart by their order.
     """
-    names = {stop.event for stop in campaign.stops if isinstance(stop, EventStop)}
-    if campaign.goal is not None:
-        names.add(campaign.goal.event)
-    since = [event for name in names for event in case.history.get(name, ()) if event.at > enrolment.started_at]
+    since = [
+        event for name in campaign.endings for event in case.history.get(name, ()) if event.at > enrolment.started_at
+    ]
     for event in sorted(since, key=lambda event: (event.at, event.id)):
         _judge_for(case, campaign, enrolment, event)
 
 
 def stop_on_stage(case: Case, before: str | None, after: str) -> None:
     for enrolment, campaign in _active(case):
-        for stop in campaign.stops:
-            if (
-                isinstance(stop, StageStop)
-                and stop.to_stage == after
-                and (stop.from_stages is None or before in stop.from_stages)
-            ):
+        for stop in campaign.stage_stops:
+            if stop.to_stage == after and (stop.from_stages is None or before in stop.from_stages):
                 leave(case, enrolment, LeftBy.STOP, Reason.STOP_STAGE, **{"from": before, "to": after})
                 break
 
 
 def stop_in_segments(case: Case, inside: frozenset[str]) -> None:
+    if not inside:
+        return
     for enrolment, campaign in _active(case):
-        for stop in campaign.stops:
-            if isinstance(stop, SegmentStop) and stop.segment in inside:
+        for stop in campaign.segment_stops:
+            if stop.segment in inside:
                 leave(case, enrolment, LeftBy.STOP, Reason.STOP_SEGMENT, segment=stop.segment)
                 break
 
@@ -117,8 +114,8 @@ def _worth(value: Any) -> float | None:
 
 
 def _stopped_by(case: Case, campaign: Campaign, enrolment: Enrolment, event: Event) -> EventStop | None:
-    for stop in campaign.stops:
-        if not isinstance(stop, EventStop) or stop.event != event.name or event.at < enrolment.started_at:
+    for stop in campaign.event_stops:
+        if stop.event != event.name or event.at < enrolment.started_at:
             continue
         if stop.where is None or stop.where.holds(case.facts(enrolment, event)):
             return stop

@@ -26,9 +26,7 @@ def begin(case: Case, pending: Sequence[Event]) -> None:
 
 def move_on_event(case: Case, event: Event) -> None:
     """The first rule that this event triggers; one event moves a person at most once."""
-    for move in case.programme.lifecycle.moves:
-        if event.name not in move.on or not _applies(case, move):
-            continue
+    for move in case.programme.lifecycle.on_event(case.contact.stage, event.name):
         if move.condition is None or move.condition.holds(case.facts(event=event)):
             change_stage(case, move.to, event.at, Reason.ON_EVENT, event)
             return
@@ -37,14 +35,14 @@ def move_on_event(case: Case, event: Event) -> None:
 def move_until(case: Case, instant: datetime) -> None:
     """Moves by dwelling alone that were due by `instant`: after an outage, too, what happened first counts first."""
     for _ in range(MOST_MOVES_A_TURN):
-        if not any(_dwelled(case, move, instant) for move in case.programme.lifecycle.moves):
+        if not any(_dwelled(case, move, instant) for move in case.programme.lifecycle.dwells(case.contact.stage)):
             return
 
 
 def move_by_time(case: Case) -> None:
     """Dwell and condition rules, in file order, again after each move."""
     for _ in range(MOST_MOVES_A_TURN):
-        if not any(_move_now(case, move) for move in case.programme.lifecycle.moves):
+        if not any(_move_now(case, move) for move in case.programme.lifecycle.in_time(case.contact.stage)):
             return
     case.note(FactKind.FAILED, Reason.LOOP_BOUND, stage=case.contact.stage)
 
@@ -64,14 +62,7 @@ def change_stage(case: Case, stage: str, at: datetime, reason: Reason, event: Ev
     entry.start_on_stage(case, before, stage, at, event)
 
 
-def _applies(case: Case, move: StageMove) -> bool:
-    stage = case.contact.stage
-    return move.to != stage and (move.from_stages is None or stage in move.from_stages)
-
-
 def _dwelled(case: Case, move: StageMove, until: datetime) -> bool:
-    if move.after is None or move.condition is not None or move.on or not _applies(case, move):
-        return False
     at = _dwell_ends(case, move)
     if at > until:
         return False
@@ -86,8 +77,6 @@ def _dwell_ends(case: Case, move: StageMove) -> datetime:
 
 
 def _move_now(case: Case, move: StageMove) -> bool:
-    if move.on or not _applies(case, move):
-        return False
     at = case.now
     reason = Reason.CONDITION_HELD
     if move.after is not None:

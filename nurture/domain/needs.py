@@ -13,7 +13,6 @@ from nurture.domain.programme import (
     Branch,
     Campaign,
     DateStart,
-    EventStop,
     Programme,
     Record,
     Send,
@@ -48,7 +47,7 @@ def needs_of(programme: Programme) -> SnapshotNeeds:
     for name in withdrawn_by(programme):
         _widen(events, name, None)
     for campaign in programme.campaigns.values():
-        for name in _endings(campaign):
+        for name in sorted(campaign.endings):
             _widen(events, name, LATE)
         for node in campaign.nodes.values():
             if isinstance(node, WaitFor):
@@ -57,12 +56,6 @@ def needs_of(programme: Programme) -> SnapshotNeeds:
                 for name in node.after:
                     _widen(events, name, 1.1 * node.duration.approximate + SLACK)
     return SnapshotNeeds(events, programme.longest_cap, frozenset(received))
-
-
-def _endings(campaign: Campaign) -> Iterator[str]:
-    yield from (stop.event for stop in campaign.stops if isinstance(stop, EventStop))
-    if campaign.goal is not None:
-        yield campaign.goal.event
 
 
 def _widen(events: dict[str, timedelta | None], name: str, back: timedelta | None) -> None:
@@ -93,7 +86,7 @@ def _of_campaign(campaign: Campaign) -> Iterator[Condition | Expression]:
     candidates: list[Condition | Expression | None] = [campaign.condition, campaign.key]
     if isinstance(start, DateStart):
         candidates.append(start.date)
-    candidates += [stop.where for stop in campaign.stops if isinstance(stop, EventStop)]
+    candidates += [stop.where for stop in campaign.event_stops]
     if goal is not None:
         candidates += [goal.where, goal.value]
     candidates += [tier.condition for offer in campaign.offers.values() for tier in offer.tiers]

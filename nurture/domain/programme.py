@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -328,6 +328,24 @@ class Campaign:
         """Every send of the flow, in file order."""
         return tuple(node for node in self.nodes.values() if isinstance(node, Send))
 
+    @cached_property
+    def event_stops(self) -> tuple[EventStop, ...]:
+        return tuple(stop for stop in self.stops if isinstance(stop, EventStop))
+
+    @cached_property
+    def stage_stops(self) -> tuple[StageStop, ...]:
+        return tuple(stop for stop in self.stops if isinstance(stop, StageStop))
+
+    @cached_property
+    def segment_stops(self) -> tuple[SegmentStop, ...]:
+        return tuple(stop for stop in self.stops if isinstance(stop, SegmentStop))
+
+    @cached_property
+    def endings(self) -> frozenset[str]:
+        """Events that may stop it, or be its goal: no other event changes anything for people inside."""
+        goal = [self.goal.event] if self.goal is not None else []
+        return frozenset([*(stop.event for stop in self.event_stops), *goal])
+
 
 # --- lifecycle and policy --------------------------------------------------------------------------------------------
 
@@ -345,13 +363,57 @@ class StageMove:
     after: Duration | None = None
     condition: Condition | None = None
 
+    def leaves(self, stage: str | None) -> bool:
+        """Whether it can lead anywhere else from `stage`."""
+        return self.to != stage and (self.from_stages is None or stage in self.from_stages)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Lifecycle:
+    """What leads out of each stage is looked up, not searched: `on_event`, `dwells` and `in_time`, in file order."""
+
     stages: tuple[str, ...]
     first: str
     moves: tuple[StageMove, ...] = ()
     aliases: Mapping[str, str] = field(default=NOTHING)
+
+    def on_event(self, stage: str | None, event: str) -> tuple[StageMove, ...]:
+        return self._out_of(stage).on.get(event, ())
+
+    def dwells(self, stage: str | None) -> tuple[StageMove, ...]:
+        """Moves by time spent in the stage alone."""
+        return self._out_of(stage).dwells
+
+    def in_time(self, stage: str | None) -> tuple[StageMove, ...]:
+        """Moves that need no event."""
+        return self._out_of(stage).in_time
+
+    def _out_of(self, stage: str | None) -> _WaysOut:
+        known = self._ways_out.get(stage)
+        if known is None:  # a stage of an earlier revision counts as any other
+            known = self._ways_out[stage] = _ways_out(self.moves, stage)
+        return known
+
+    @cached_property
+    def _ways_out(self) -> dict[str | None, _WaysOut]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class _WaysOut:
+    on: Mapping[str, tuple[StageMove, ...]]
+    dwells: tuple[StageMove, ...]
+    in_time: tuple[StageMove, ...]
+
+
+def _ways_out(moves: tuple[StageMove, ...], stage: str | None) -> _WaysOut:
+    out = [move for move in moves if move.leaves(stage)]
+    in_time = tuple(move for move in out if not move.on)
+    return _WaysOut(
+        {event: tuple(move for move in out if event in move.on) for move in out for event in move.on},
+        tuple(move for move in in_time if move.after is not None and move.condition is None),
+        in_time,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,9 +477,35 @@ class Programme:
     @cached_property
     def watched_segments(self) -> tuple[str, ...]:
         """Segments whose entering or holding starts or stops a campaign, sorted."""
-        names: set[str] = set()
+        names = {rule.segment for _, rule in self.segment_starts}
         for campaign in self.campaigns.values():
-            if isinstance(campaign.start, SegmentStart):
-                names.add(campaign.start.segment)
-            names.update(stop.segment for stop in campaign.stops if isinstance(stop, SegmentStop))
+            names.update(stop.segment for stop in campaign.segment_stops)
         return tuple(sorted(names))
+
+    @cached_property
+    def event_starts(self) -> Mapping[str, tuple[Campaign, ...]]:
+        """Campaigns by the event that starts them; here and below in file order."""
+        return _by_name((c.start.event, c) for c in self.campaigns.values() if isinstance(c.start, EventStart))
+
+    @cached_property
+    def stage_starts(self) -> Mapping[str, tuple[Campaign, ...]]:
+        """Campaigns by the stage that must be entered."""
+        return _by_name((c.start.to_stage, c) for c in self.campaigns.values() if isinstance(c.start, StageStart))
+
+    @cached_property
+    def segment_starts(self) -> tuple[tuple[Campaign, SegmentStart], ...]:
+        """Campaigns that start when a segment is entered."""
+        return tuple((c, c.start) for c in self.campaigns.values() if isinstance(c.start, SegmentStart))
+
+    @cached_property
+    def date_starts(self) -> tuple[tuple[Campaign, DateStart], ...]:
+        """Live campaigns that start each year on a person's date."""
+        live = (campaign for campaign in self.campaigns.values() if campaign.status is CampaignStatus.LIVE)
+        return tuple((campaign, campaign.start) for campaign in live if isinstance(campaign.start, DateStart))
+
+
+def _by_name(pairs: Iterable[tuple[str, Campaign]]) -> Mapping[str, tuple[Campaign, ...]]:
+    found: dict[str, tuple[Campaign, ...]] = {}
+    for name, campaign in pairs:
+        found[name] = (*found.get(name, ()), campaign)
+    return found

@@ -17,7 +17,7 @@ from nurture.domain.eligibility import ineligible
 from nurture.domain.enrolment import Enrolment, EnrolmentState
 from nurture.domain.flow import is_open
 from nurture.domain.ledger import Reason
-from nurture.domain.programme import Campaign, Programme, SegmentStop, Send
+from nurture.domain.programme import Campaign, Programme, Send
 from nurture.domain.snapshot import Snapshot
 
 HELD = timedelta(minutes=5)  # how often a mail of a paused campaign looks whether it may go
@@ -89,13 +89,12 @@ def _send(campaign: Campaign, step: str) -> Send | None:
 
 def _stopped(case: Case, campaign: Campaign) -> Dropped | None:
     """Time alone may have brought her into a segment that ends the campaign, before her next turn sees it."""
-    segments = [stop.segment for stop in campaign.stops if isinstance(stop, SegmentStop)]
-    if not segments:
+    if not campaign.segment_stops:
         return None
     facts = case.facts()
-    for name in segments:
-        if case.programme.segments[name].holds(facts):
-            return Dropped(DeliveryState.CANCELLED, Reason.STOP_SEGMENT, {"segment": name})
+    for stop in campaign.segment_stops:
+        if case.programme.segments[stop.segment].holds(facts):
+            return Dropped(DeliveryState.CANCELLED, Reason.STOP_SEGMENT, {"segment": stop.segment})
     return None
 
 

@@ -59,7 +59,7 @@ def never(_: Facts) -> datetime | None:
 
 
 def _earliest(instants: Iterable[datetime | None]) -> datetime | None:
-    return min((instant for instant in instants if instant is not None), default=None)
+    return min([instant for instant in instants if instant is not None], default=None)
 
 
 def _first_of(many: list[Changes]) -> Changes:
@@ -72,14 +72,18 @@ def _first_of(many: list[Changes]) -> Changes:
 def _joined_changes(node: Every | Either) -> Changes:
     """While one part decides, the others do not matter; so a decided answer stands until the last decider may fall."""
     decisive = isinstance(node, Either)
-    parts = [(truth(part), changes(part)) for part in node.parts]
-    if all(change is never for _, change in parts):
+    judges = [truth(part) for part in node.parts if changes(part) is never]
+    parts = [(truth(part), change) for part in node.parts if (change := changes(part)) is not never]
+    if not parts:
         return never
 
     def find(facts: Facts) -> datetime | None:
+        for judge in judges:
+            if judge(facts) is decisive:
+                return None  # for good
         deciders = [change(facts) for judge, change in parts if judge(facts) is decisive]
         if not deciders:
-            return _earliest(change(facts) for _, change in parts)
+            return _earliest([change(facts) for _, change in parts])
         return None if None in deciders else max(change for change in deciders if change is not None)
 
     return find
@@ -129,7 +133,12 @@ def _compare_changes(node: Compare) -> Changes:
 def _age_reached(node: Compare) -> Before | None:
     """`days_since(...)` against a whole number of days, the usual case, in one sum: see `_Crossing` for all others."""
     age, days = node.left, node.right
-    if not isinstance(age, DaysSince) or moving(age.operand) or not isinstance(days, Literal) or node.op in {"==", "!="}:
+    if (
+        not isinstance(age, DaysSince)
+        or moving(age.operand)
+        or not isinstance(days, Literal)
+        or node.op in {"==", "!="}
+    ):
         return None
     if type(days.value) is not int or abs(days.value) > _EXACT_DAYS:
         return None

@@ -22,7 +22,6 @@ from nurture.domain.expression.tree import (
     children,
 )
 
-
 Observe = Callable[[Facts], list[dict[str, Any]]]
 
 
