@@ -64,6 +64,7 @@ class App:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.root = root or Path()
+        self.workers = 1  # daemons of this kind on this host: they share its limits
         self.relay_trouble: str | None = None  # what the relay said, while it takes no mail
 
     # --- files
@@ -177,6 +178,7 @@ class App:
     def engine(self, roles: frozenset[Role] = EVERY_ROLE, transport: Transport | None = None) -> Engine:
         """A pump and all that it works with, for the running event loop."""
         executor = ThreadPoolExecutor(1, thread_name_prefix="database")
+        per_minute = self.settings.mails_per_minute
         dispatcher = Dispatcher(
             self.database,
             transport or self.transport(),
@@ -186,7 +188,7 @@ class App:
             executor=executor,
             journal=self.journal,
             per_domain=self.settings.per_domain if self.settings.delivery is Delivery.SMTP else None,
-            allowance=Allowance(self.settings.mails_per_minute),
+            allowance=Allowance(max(per_minute // self.workers, 1) if per_minute is not None else None),
         )
         pump = Pump(
             self.database,

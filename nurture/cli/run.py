@@ -32,13 +32,31 @@ def _known_roles(_ctx: click.Context, option: click.Parameter, value: str) -> fr
               help="How long to let mails on the wire end when stopping.")  # fmt: skip
 @click.option("--http", "address", metavar="HOST:PORT",
               help="Serve HTTP too, as 127.0.0.1:8025: events in, people's pages, probes.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N",
+              help="Run so many daemons on this host, one for each core.")  # fmt: skip
+@click.option("--worker-of", type=click.IntRange(1, 64), hidden=True, help="Be one of so many workers.")
 @pass_session
-def run(session: Session, once: bool, roles: frozenset[str], go_on: bool, drain: float, address: str | None) -> None:
+def run(
+    session: Session,
+    once: bool,
+    roles: frozenset[str],
+    go_on: bool,
+    drain: float,
+    address: str | None,
+    workers: int,
+    worker_of: int | None,
+) -> None:
     """Run the daemon: decide, send, follow up.
 
     It works from the applied revision and runs until SIGTERM or Ctrl-C; then it lets what is on the wire end. A second
-    signal stops at once. Several daemons may share one PostgreSQL database.
+    signal stops at once. With --workers one process watches over N daemons and starts again those that die. Any number
+    of hosts may share one PostgreSQL database.
     """
+    if workers > 1:
+        if once:
+            raise click.UsageError("--once is for one daemon: leave --workers out.")
+        _run_workers(session, workers, roles, go_on, drain, address)
+        return
     import asyncio
 
     from nurture.daemon.service import Service
@@ -50,11 +68,14 @@ def run(session: Session, once: bool, roles: frozenset[str], go_on: bool, drain:
     app = session.app
     _ = session.database
     app.require_ready()
+    app.workers = worker_of or 1
     chosen = frozenset(Role(role) for role in roles)
     companions = [_web_server(app, address)] if address is not None else []
-    service = Service(app, roles=chosen, confirm=go_on, grace=drain, companions=companions)
+    alone = worker_of is None
+    service = Service(app, roles=chosen, confirm=go_on, grace=drain, companions=companions, ends_with_stdin=not alone)
     if not once:
-        _introduce(app)
+        if alone:
+            _introduce(app)
         asyncio.run(service.run())
         return
     began = app.clock.now()
@@ -81,6 +102,34 @@ def _web_server(app: App, address: str) -> WebServer:
     return WebServer(app, Address.parse(address))
 
 
+def _run_workers(
+    session: Session, count: int, roles: frozenset[str], go_on: bool, drain: float, address: str | None
+) -> None:
+    import asyncio
+    import sys
+
+    from nurture.daemon.workers import Workers
+    from nurture.engine.hold import release
+
+    app = session.app
+    _ = session.database
+    app.require_ready()
+    if go_on:
+        release(app.database, app.clock.now())
+    _introduce(app, count)
+    session.close()  # nothing of ours stays open beside the workers
+    command = [sys.executable, "-m", "nurture"]
+    if session.env_file is not None:
+        command += ["--env-file", str(session.env_file)]
+    command += ["run", "--worker-of", str(count), "--roles", ",".join(sorted(roles)), "--drain", str(drain)]
+    commands = [list(command) for _ in range(count)]
+    if address is not None:  # a port is one process's; whoever it wakes, all workers find
+        commands[0] += ["--http", address]
+    code = asyncio.run(Workers(commands, app.journal).run())
+    if code:
+        click.get_current_context().exit(code)
+
+
 def _tell(app: App, turns: int, began: datetime) -> None:
     """What one round has done: sent, and what was held or dropped, by reason."""
     from nurture.domain.ledger import FactKind
@@ -105,7 +154,7 @@ def _tell(app: App, turns: int, began: datetime) -> None:
             show(f"  {count:,} {words[kind]}: {campaign}/{step}{why}")
 
 
-def _introduce(app: App) -> None:
+def _introduce(app: App, workers: int = 1) -> None:
     summary = app.summary()
     programme = app.applied().programme
     caps = ", ".join(str(cap) for cap in programme.caps) or "none"
@@ -115,6 +164,7 @@ def _introduce(app: App) -> None:
         "revision": f"{summary['revision']}, {plural(summary['campaigns'], 'campaign')}",
         "caps": caps,
         "quiet hours": _quiet(programme.quiet_hours),
+        **({"workers": f"{workers} processes"} if workers > 1 else {}),
     }
     say(strong("nurture is running.") + faint(" Stop it with Ctrl-C."))
     for name, value in lines.items():

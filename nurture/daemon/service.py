@@ -10,6 +10,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
@@ -35,7 +36,7 @@ class Companion(Protocol):
 
 
 class Service:
-    """`run` until a signal, or `once` until nothing is due."""
+    """`run` until a signal, or `once` until nothing is due. `ends_with_stdin`: whoever started us is gone then."""
 
     def __init__(
         self,
@@ -45,7 +46,9 @@ class Service:
         confirm: bool = False,
         grace: float = 30.0,
         companions: Sequence[Companion] = (),
+        ends_with_stdin: bool = False,
     ) -> None:
+        self._ends_with_stdin = ends_with_stdin
         self._app, self._roles, self._confirm, self._grace = app, roles, confirm, grace
         self._companions = companions
         self._journal = app.journal
@@ -243,6 +246,13 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
+        if self._ends_with_stdin:
+
+            def on_end() -> None:
+                loop.remove_reader(sys.stdin)
+                on_signal()
+
+            loop.add_reader(sys.stdin, on_end)
 
 
 def _told(error: Exception) -> str:
