@@ -41,6 +41,7 @@ COMMANDS = {
     "contacts": ("nurture.cli.contacts:contacts", "Look people up, export, suppress or erase them."),
     "campaigns": ("nurture.cli.campaigns:campaigns", "See and steer the applied campaigns."),
     "explain": ("nurture.cli.explain:explain", "Why somebody got a mail, or did not, and what comes next."),
+    "keys": ("nurture.cli.keys:keys", "Say who may use the HTTP API, and for what."),
     "audit": ("nurture.cli.audit:audit", "Recount the ledger and prove the promises."),
     "db": ("nurture.cli.db:db", "Upgrade, check and back up the database."),
     "doctor": ("nurture.cli.doctor:doctor", "Check everything sending depends on, with a fix for each."),
@@ -52,7 +53,7 @@ SECTIONS = {
     "Run": ("plan", "apply", "run", "serve", "status", "stop-sending", "start-sending", "inbox"),
     "People": ("events", "import", "contacts", "campaigns"),
     "Ask": ("explain", "audit"),
-    "Operate": ("db", "doctor", "demo"),
+    "Operate": ("keys", "db", "doctor", "demo"),
 }
 
 

@@ -38,6 +38,15 @@ HOLD, STOPPED = "hold", "stopped"
 SHUT = f"EXISTS (SELECT 1 FROM marks WHERE name IN ('{HOLD}', '{STOPPED}'))"  # noqa: S608
 
 
+class NameKind(StrEnum):
+    """What an other name is: an e-mail address is kept in its canonical form, a contact id in decimal."""
+
+    ANONYMOUS = "anonymous"
+    EXTERNAL = "external"
+    EMAIL = "email"
+    CONTACT = "contact"
+
+
 class Row(SQLModel):
     """All tables share this metadata, whose names of constraints are fixed so that migrations can speak of them."""
 
@@ -127,6 +136,27 @@ class ContactRow(Row, table=True):
     next_seq: int = _number(default=1)
     version: int = _number(default=0)
     due_at: datetime | None = _instant(default=None)
+
+
+class NameRow(Row, table=True):
+    """Other names of a contact: browsers' anonymous ids, and what those were called who were merged into her.
+
+    `shift` is for former contact ids: what had number n among their mails and enrolments has number n + shift among
+    hers.
+    """
+
+    __tablename__ = "names"
+    __table_args__ = (
+        _one_of("kind", NameKind),
+        _length("value", 320),
+        Index(None, "contact_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    kind: str = _text(primary_key=True)
+    value: str = _text(primary_key=True)
+    contact_id: int = _owner()
+    shift: int = _number(default=0)
 
 
 class EventRow(Row, table=True):
@@ -409,6 +439,50 @@ class ImportRow(Row, table=True):
     by: str = _text()
 
 
+class QuarantineRow(Row, table=True):
+    """What came in and could not be taken, as it came (`body` is JSON text, perhaps cut), and why."""
+
+    __tablename__ = "quarantine"
+
+    id: int | None = _id()
+    at: datetime = _instant()
+    source: str = _text()
+    reason: str = _text()
+    body: str = _text()
+
+
+class KeyRow(Row, table=True):
+    """A key of the API. Only its hash is here: nobody can read a key out of the database."""
+
+    __tablename__ = "api_keys"
+
+    id: str = _text(primary_key=True)
+    hash: str = _text()
+    name: str = _text()
+    scopes: list[str] = _json()
+    created_at: datetime = _instant()
+    revoked_at: datetime | None = _instant(default=None)
+    used_at: datetime | None = _instant(default=None)
+
+
+class ReplyRow(Row, table=True):
+    """The answer to a request that bore an Idempotency-Key, so that asking again changes nothing.
+
+    `request` is the hash of what was asked. `status` None: it is being worked on.
+    """
+
+    __tablename__ = "replies"
+    __table_args__ = (Index(None, "at"),)
+
+    api_key: str = _text(primary_key=True)
+    route: str = _text(primary_key=True)
+    idempotency_key: str = _text(primary_key=True)
+    request: str = _text()
+    at: datetime = _instant()
+    status: int | None = _number(default=None)
+    body: str | None = _text(default=None)
+
+
 class MarkRow(Row, table=True):
     """Facts about this database itself: whose address hashes it holds, whether sending is on hold."""
 
@@ -425,6 +499,7 @@ def _table(row: type[Row]) -> Table:
 
 metadata = Row.metadata
 contacts = _table(ContactRow)
+names = _table(NameRow)
 events = _table(EventRow)
 due = _table(DueRow)
 enrolments = _table(EnrolmentRow)
@@ -441,4 +516,7 @@ duties = _table(DutyRow)
 outgoing = _table(OutgoingRow)
 relay_state = _table(RelayStateRow)
 imports = _table(ImportRow)
+quarantine = _table(QuarantineRow)
+api_keys = _table(KeyRow)
+replies = _table(ReplyRow)
 marks = _table(MarkRow)

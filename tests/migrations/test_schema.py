@@ -153,10 +153,11 @@ def test_an_upgrade_keeps_the_rows_and_what_hangs_on_them_and_copies_the_file_fi
                 f"VALUES (1, 'Viewed', {at}, {at}, {empty}, 'shop', 'm1')"
             )
         )
+    head = schema.current(database)
     with pytest.raises(StorageError, match="nurture db upgrade"):
         schema.require_current(database)
     upgraded = schema.upgrade(database)
-    assert (upgraded.before, upgraded.after) == ("0001", "9998")
+    assert (upgraded.before, upgraded.after) == (head, "9998")
     with database.read() as tx:
         assert tx.execute(
             text("SELECT contacts.id, nickname, name FROM contacts JOIN events ON contact_id = contacts.id")
@@ -166,11 +167,11 @@ def test_an_upgrade_keeps_the_rows_and_what_hangs_on_them_and_copies_the_file_fi
         return
     assert upgraded.backup is not None
     with closing(sqlite3.connect(upgraded.backup)) as copy:
-        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(head,)]
         assert copy.execute("SELECT email FROM contacts").fetchall() == [("a@example.com",)]
 
 
 def test_the_migrations_are_found_and_start_from_nothing() -> None:
     versions = list((schema.migrations() / "versions").glob("*.py"))
     assert versions
-    assert schema.head() == "0001"
+    assert schema.head() == max(version.stem[:4] for version in versions)
