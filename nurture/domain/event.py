@@ -46,6 +46,13 @@ class Event:
 
 def plain(value: Any) -> Any:
     """A copy made of plain data only, fit for JSON; instants, dates and events become ISO text."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict:
+        return {str(key): inner if type(inner) in _PLAIN else plain(inner) for key, inner in value.items()}
+    if kind is list:
+        return [inner if type(inner) in _PLAIN else plain(inner) for inner in value]
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -54,7 +61,7 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Event):
         return value.at.isoformat()
-    return value if type(value) in _PLAIN else str(value)  # an enum member is text too
+    return str(value)  # an enum member is text too
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})

@@ -39,10 +39,11 @@ def template_context(
 ) -> dict[str, Any]:
     """Everything the mail of this step can say about this person."""
     sender = sender_of(programme, send)
+    begun_by = plain(start)
     context: dict[str, Any] = {
         "contact": plain({**contact.named(), "locale": contact.locale or programme.locale}),
-        "start": plain(start),
-        "event": plain(start),
+        "start": begun_by,
+        "event": begun_by,
         "campaign": {"name": campaign.name, "title": campaign.title},
         "step": send.id,
         "sender": {"name": sender.name, "email": sender.email},

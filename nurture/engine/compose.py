@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import Delivery
@@ -75,27 +76,22 @@ class Composer:
         programme = applied.programme
         sender = sender_of(programme, send)
         links = self._links(sender)
-        context = template_context(
-            programme,
-            campaign,
-            send,
-            contact,
-            enrolment.start,
-            enrolment.grants.get(send.offer or ""),
-            _addresses(links, delivery),
-        )
+        addresses = _addresses(links, delivery)
+        grant = enrolment.grants.get(send.offer or "")
+        context = template_context(programme, campaign, send, contact, enrolment.start, grant, addresses)
         rendered = applied.renderer.render(send.template, context, subject=send.subject)
         if mark:
             rendered = replace(rendered, subject=f"{mark}{rendered.subject}")
         try:
-            headers = self._headers(programme, campaign, send, sender, contact, delivery, date, links)
+            headers = self._headers(programme, campaign, send, sender, contact, delivery, date, links, addresses)
             data = build_message(rendered, headers, self._signer)
             envelope = Envelope.of(links.return_path(delivery.contact_id, delivery.seq), contact.email or "")
         except (AddressError, HeaderError) as error:
             raise TemplateError(str(error), send.template) from error
         envid = headers.message_id.partition("@")[0]
         return Composed(
-            OutgoingMail(envelope.sender, envelope.recipient, data, envid, envelope.needs_smtputf8), rendered
+            OutgoingMail(envelope.sender, envelope.recipient, data, envid, envelope.needs_smtputf8, is_canonical=True),
+            rendered,
         )
 
     def alert(self, sender: Sender, recipient: str, subject: str, text: str, key: int, date: datetime) -> OutgoingMail:
@@ -126,6 +122,7 @@ class Composer:
         delivery: Delivery,
         date: datetime,
         links: Links,
+        addresses: Addresses,
     ) -> MessageHeaders:
         domain = sender.email.rpartition("@")[2]
         ids = delivery.contact_id, delivery.seq
@@ -140,10 +137,10 @@ class Composer:
             message_id=links.message_id(*ids, domain),
             bulk=marketing,
             # One click works over https only (RFC 8058); a preview on this machine has no such address.
-            unsubscribe_url=links.unsubscribe_url(*ids) if marketing and self._base_url.startswith("https") else None,
+            unsubscribe_url=addresses.unsubscribe if marketing and self._base_url.startswith("https") else None,
             unsubscribe_mailto=links.unsubscribe_mailto(*ids) if marketing else None,
             stream=Stream(campaign.topic, topic.title) if topic is not None and campaign.topic else None,
-            feedback_id=_feedback_id(campaign, send, domain),
+            feedback_id=_feedback_id(campaign.name, send.id, send.kind, domain),
         )
 
 
@@ -152,9 +149,10 @@ def _addresses(links: Links, delivery: Delivery) -> Addresses:
     return Addresses(found["unsubscribe_url"], found["preferences_url"], found["view_url"])
 
 
-def _feedback_id(campaign: Campaign, send: Send, domain: str) -> str | None:
+@lru_cache(maxsize=256)
+def _feedback_id(campaign: str, step: str, kind: MailKind, domain: str) -> str:
     """Campaign, step, kind, and the sender: nothing about a person. Left out where the names are too long for it."""
-    words = [_word(campaign.name, 20), _word(send.id, 18), send.kind.value, _word(domain, 15)]
+    words = [_word(campaign, 20), _word(step, 18), kind.value, _word(domain, 15)]
     return ":".join(words)
 
 

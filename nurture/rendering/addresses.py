@@ -47,6 +47,7 @@ def ascii_domain(domain: str) -> str:
     return encoded
 
 
+@lru_cache(maxsize=1024)
 def wire_address(address: str) -> WireAddress:
     """An address as SMTP and headers carry it. Raises AddressError; quoted local parts are refused."""
     local, at, domain = address.strip(" ").rpartition("@")

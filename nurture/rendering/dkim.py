@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -57,18 +59,23 @@ class DkimSigner:
             raise ConfigurationError(f"{selector!r} is not a DKIM selector")
         return cls(ascii_domain(domain), selector, key)
 
-    def sign(self, message: bytes, now: datetime) -> bytes:
-        """The DKIM-Signature field of a message with CRLF line ends; to be sent before it."""
+    def sign(self, message: bytes, now: datetime, *, is_canonical: bool = False) -> bytes:
+        """The DKIM-Signature field of a message with CRLF line ends; to be sent before it.
+
+        `is_canonical`: the body is its own relaxed form, but for empty lines at its end, as what `encoding` writes is.
+        """
         head, _, body = message.partition(b"\r\n\r\n")
         fields = _fields(head + b"\r\n")
         names, signed = _chosen(fields)
         algorithm = "rsa-sha256" if isinstance(self.key, rsa.RSAPrivateKey) else "ed25519-sha256"
-        digest = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest()).decode()
+        digest = base64.b64encode(
+            hashlib.sha256(_closed(body) if is_canonical else relaxed_body(body)).digest()
+        ).decode()
         value = (
             f"v=1; a={algorithm}; c=relaxed/relaxed; d={self.domain}; s={self.selector};\r\n"
-            f" t={int(now.timestamp())}; h={_folded(names)};\r\n bh={digest};\r\n b="
+            f" t={int(now.timestamp())}; h={_folded(tuple(names))};\r\n bh={digest};\r\n b="
         )
-        covered = signed + b"dkim-signature:" + relaxed_value(value.encode())
+        covered = signed + b"dkim-signature:" + value.replace("\r\n ", " ").encode()
         signature = base64.b64encode(self._signed(covered)).decode()
         lines = "\r\n ".join(signature[at : at + 72] for at in range(0, len(signature), 72))
         return f"DKIM-Signature: {value}{lines}\r\n".encode()
@@ -94,41 +101,49 @@ def relaxed_body(body: bytes) -> bytes:
         body = _RUNS.sub(b" ", body)
     if b" \r\n" in body:
         body = _LINE_BLANKS.sub(b"", body)
+    return _closed(body)
+
+
+def _closed(body: bytes) -> bytes:
+    """Without empty lines at its end."""
+    if body.endswith(b"\r\n") and body[-4:] != b"\r\n\r\n" and len(body) > 2:
+        return body
     stripped = body.rstrip(b"\r\n")
     return stripped + b"\r\n" if stripped else b""
 
 
 def relaxed_value(value: bytes) -> bytes:
     """The value of a field by RFC 6376 section 3.4.2: unfolded, blanks collapsed, none at the ends."""
+    if b"  " not in value and b"\t" not in value and b"\n" not in value:
+        return value.strip(b" ")
     return _RUNS.sub(b" ", _FOLD.sub(b"", value)).strip(b" \r\n")
 
 
-def _fields(head: bytes) -> list[tuple[str, bytes]]:
-    """(lower-case name, value) of the header fields."""
-    unfolded = _FOLD.sub(b"", head)
-    fields = []
-    for line in unfolded.split(b"\r\n"):
+def _fields(head: bytes) -> dict[str, list[bytes]]:
+    """Lower-case name -> values of the header fields of that name."""
+    fields: dict[str, list[bytes]] = {}
+    for line in _FOLD.sub(b"", head).split(b"\r\n"):
         name, colon, value = line.partition(b":")
         if colon:
-            fields.append((name.strip().decode("ascii").lower(), value))
+            fields.setdefault(name.strip().decode("ascii").lower(), []).append(value)
     return fields
 
 
-def _chosen(fields: list[tuple[str, bytes]]) -> tuple[list[str], bytes]:
+def _chosen(fields: Mapping[str, Sequence[bytes]]) -> tuple[list[str], bytes]:
     """The names for h=, and the canonical fields they cover, the last of several first (section 5.4.2)."""
     names: list[str] = []
     covered: list[bytes] = []
     for name in SIGNED:
-        for field, value in reversed(fields):
-            if field == name:
-                names.append(name)
-                covered.append(name.encode() + b":" + relaxed_value(value) + b"\r\n")
+        for value in reversed(fields.get(name, ())):
+            names.append(name)
+            covered.append(name.encode() + b":" + relaxed_value(value) + b"\r\n")
         if name in OVERSIGNED:
             names.append(name)
     return names, b"".join(covered)
 
 
-def _folded(names: list[str]) -> str:
+@lru_cache(maxsize=64)
+def _folded(names: tuple[str, ...]) -> str:
     lines = [""]
     for name in names:
         if len(lines[-1]) + len(name) > 66:

@@ -157,16 +157,18 @@ class _Bounds(NodeTransformer):
 class Program:
     """A compiled template: data in, text out, within bounds."""
 
-    __slots__ = ("_names", "_run", "_template")
+    __slots__ = ("_globals", "_names", "_run", "_template")
 
     def __init__(self, template: jinja2.Template, name: str) -> None:
         self._template = template
         self._run = template.root_render_func
+        self._globals = dict(template.globals)
         self._names = name
 
     def run(self, context: dict[str, Any]) -> str:
         """The rendered text. Raises what the template raised, and BadValue beyond 1 MiB."""
-        template_context = self._template.new_context({**context, "rounds__": [MAX_ROUNDS]})
+        data = {**self._globals, **context, "rounds__": [MAX_ROUNDS]}
+        template_context = self._template.new_context(data, shared=True)  # it would copy them once more
         return "".join(_bounded(self._run(template_context)))
 
     def line_of(self, error: BaseException) -> int | None:

@@ -35,12 +35,18 @@ _SAFE_SCHEMES = ("https:", "http:", "mailto:", "tel:", "sms:")
 _CSS_UNSAFE = re.compile(r"[;{}<>@\\\x00-\x1f]|/\*|url\s*\(|expression\s*\(|image\s*\(", re.IGNORECASE)
 
 
+_USUAL = 2000  # characters of a link
+_EXACT = frozenset({int, float, str})
+
+
 class FilterError(ValueError):
     """A filter got something it cannot show."""
 
 
 def _default(value: Any, fallback: Any = "") -> Any:
     """`fallback` for what is missing, none, an empty list or blank text; 0 and false are values."""
+    if type(value) is str:
+        return value if value.strip() else fallback
     if isinstance(value, jinja2.Undefined) or value is None or value in ([], {}):
         return fallback
     return fallback if isinstance(value, str) and not value.strip() else value
@@ -142,7 +148,16 @@ def _number_of(value: Any, name: str) -> Decimal:
 def _money(context: Any, value: Any, currency: str | None = None) -> str:
     """An amount in `currency` (ISO 4217; the project's if none is given), as the contact's country writes it."""
     code = currency or context.resolve("currency__")
-    return _currency(_number_of(value, "money"), str(code), context.resolve("locale__"))
+    locale = context.resolve("locale__")
+    if type(value) in _EXACT:
+        return _currency_of(value, str(code), locale)
+    return _currency(_number_of(value, "money"), str(code), locale)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _currency_of(value: float | str, code: str, locale: Locale) -> str:
+    """As below, for values as they come; typed, because 1 and True are one key otherwise, and 1.0 reads otherwise."""
+    return _currency(_number_of(value, "money"), code, locale)
 
 
 @lru_cache(maxsize=4096)
@@ -222,6 +237,14 @@ def _strip_html(value: Any) -> str:
 
 def _safe_url(value: Any) -> Any:
     """Put around every value that begins a link: data may not choose `javascript:`."""
+    if (
+        type(value) is str
+        and value.startswith("https://")
+        and len(value) < _USUAL
+        and value.isprintable()
+        and value[-1] != " "
+    ):
+        return value
     text = _text(value, "link").strip()
     if _CONTROLS.search(text) or not text:
         raise FilterError(f"{text!r:.60} is not an address for a link")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from nurture.rendering.problems import CompileError, did_you_mean
@@ -29,6 +30,37 @@ class Need:
 
     def __str__(self) -> str:
         return ".".join(self.path).replace(".[]", "[]") + ("?" if self.optional else "")
+
+
+@dataclass(slots=True)
+class Wanted:
+    """All that is needed below one name, so that one walk over the data answers for everything at once."""
+
+    parts: dict[str, Wanted] = field(default_factory=dict)
+    items: Wanted | None = None
+
+    @classmethod
+    def of(cls, needs: Iterable[Need]) -> Wanted:
+        root = cls()
+        for need in needs:
+            node = root
+            for name in () if need.optional else need.path:
+                if name == "[]":
+                    node.items = node.items or cls()
+                    node = node.items
+                else:
+                    node = node.parts.setdefault(name, cls())
+        return root
+
+    def is_in(self, value: Any) -> bool:
+        """Whether plain data has it all, nothing blank. False for what is out of the ordinary, too."""
+        if self.items is not None:
+            return type(value) is list and bool(value) and all(map(self.items.is_in, value))
+        if not self.parts:
+            return value is not None and (type(value) is not str or bool(value.strip()))
+        if type(value) is not dict:
+            return False
+        return all(name in value and part.is_in(value[name]) for name, part in self.parts.items())
 
 
 @dataclass(frozen=True, slots=True)

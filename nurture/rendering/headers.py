@@ -49,15 +49,15 @@ def unstructured(name: str, text: str) -> str:
 def encoded_words(text: str, first_width: int = WIDTH) -> list[str]:
     """RFC 2047 encoded words of a text; no character is split between two."""
     words: list[str] = []
-    current = b""
+    octets = text.encode()
     room = min(_WORD_BYTES, max((first_width - 12) // 4 * 3, 12))
-    for char in text:
-        octets = char.encode()
-        if len(current) + len(octets) > room:
-            words.append(_word(current))
-            current, room = b"", _WORD_BYTES
-        current += octets
-    return [*words, _word(current)]
+    while len(octets) > room:
+        cut = room
+        while octets[cut] & 0xC0 == 0x80:  # in the middle of a character
+            cut -= 1
+        words.append(_word(octets[:cut]))
+        octets, room = octets[cut:], _WORD_BYTES
+    return [*words, _word(octets)]
 
 
 def _word(octets: bytes) -> str:

@@ -7,6 +7,7 @@ them. Headers: RFC 5322, RFC 8058 (one-click unsubscribe), RFC 2919 (List-Id), R
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,14 +18,15 @@ from nurture.rendering.headers import HeaderError, checked, date, display_words,
 from nurture.rendering.renderer import Rendered
 
 MAX_LINE = 998
+_BROKEN = re.compile("^[.]|[\r\n\0]")
 _PART = "Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 
 
 class MessageSigner(Protocol):
     """Signs a finished message, giving the field to put before it."""
 
-    def sign(self, message: bytes, now: datetime) -> bytes:
-        """The DKIM-Signature field, with its line end."""
+    def sign(self, message: bytes, now: datetime, *, is_canonical: bool = False) -> bytes:
+        """The DKIM-Signature field, with its line end. `is_canonical`: the body was encoded here."""
         ...
 
 
@@ -75,9 +77,10 @@ class MessageHeaders:
 def build_message(rendered: Rendered, headers: MessageHeaders, signer: MessageSigner | None = None) -> bytes:
     """The octets of one mail: CRLF line ends, no line over 998 octets, signed if there is a signer.
 
+    No line begins with a dot either: the parts were encoded so, and of the fields it is checked here.
     Raises AddressError or HeaderError for values that must not be sent; nothing in the data can add a field.
     """
-    fields = "".join(header_fields(rendered.subject, headers))
+    fields = _sound("".join(header_fields(rendered.subject, headers)))
     if not rendered.html_part:
         kind = _PART.format(kind="plain")
         message = f"{fields}MIME-Version: 1.0\r\n{kind}{_closed(rendered.text_part)}"
@@ -91,12 +94,19 @@ def build_message(rendered: Rendered, headers: MessageHeaders, signer: MessageSi
             f"--{boundary}--\r\n"
         )
     octets = message.encode("utf-8")
-    return signer.sign(octets, headers.date) + octets if signer is not None else octets
+    return signer.sign(octets, headers.date, is_canonical=True) + octets if signer is not None else octets
+
+
+def _sound(fields: str) -> str:
+    """Nothing that ends a line, or a mail, where we did not: the last look at what people's data went into."""
+    lines = fields.split("\r\n")
+    if any(_BROKEN.search(line) for line in lines) or "" in lines[:-1]:
+        raise HeaderError("a header field has a bare line end, NUL, an empty line or a dot that begins a line")
+    return fields
 
 
 def header_fields(subject: str, headers: MessageHeaders) -> list[str]:
     """All fields but those of MIME, in the order they are sent."""
-    domain = wire_address(headers.sender_email).domain
     fields = [
         f"Date: {date(headers.date)}\r\n",
         _constant_mailbox("From", headers.sender_name, headers.sender_email),
@@ -108,14 +118,7 @@ def header_fields(subject: str, headers: MessageHeaders) -> list[str]:
     fields.append(f"Message-ID: <{_message_id(headers.message_id)}>\r\n")
     if headers.unsubscribe_url or headers.unsubscribe_mailto:
         fields += _unsubscribe(headers.unsubscribe_url, headers.unsubscribe_mailto)
-    if headers.stream is not None:
-        fields.append(_list_id(headers.stream, domain))
-    if headers.feedback_id:
-        fields.append(f"Feedback-ID: {_feedback_id(headers.feedback_id)}\r\n")
-    fields.append("Auto-Submitted: auto-generated\r\n")
-    if headers.bulk:
-        fields.append("Precedence: bulk\r\n")
-    fields.append("X-Auto-Response-Suppress: OOF, AutoReply\r\n")
+    fields.append(_constant_fields(headers.sender_email, headers.stream, headers.feedback_id, headers.bulk))
     return fields
 
 
@@ -151,6 +154,18 @@ def _constant_mailbox(name: str, display: str | None, address: str) -> str:
 
 
 @lru_cache(maxsize=256)
+def _constant_fields(sender: str, stream: Stream | None, feedback_id: str | None, bulk: bool) -> str:
+    """Fields that say the same in every mail of a step."""
+    fields = [_list_id(stream, wire_address(sender).domain)] if stream is not None else []
+    if feedback_id:
+        fields.append(f"Feedback-ID: {_feedback_id(feedback_id)}\r\n")
+    fields.append("Auto-Submitted: auto-generated\r\n")
+    if bulk:
+        fields.append("Precedence: bulk\r\n")
+    fields.append("X-Auto-Response-Suppress: OOF, AutoReply\r\n")
+    return "".join(fields)
+
+
 def _list_id(stream: Stream, domain: str) -> str:
     label = "".join(char if char.isascii() and char.isalnum() else "-" for char in stream.id.lower()).strip("-")
     listed = f"<{label[:63] or 'mail'}.{ascii_domain(domain)}>"

@@ -202,6 +202,8 @@ def _cached(digest: str, make: Callable[[], Template]) -> Template:
 
 
 def _run(piece: Piece, data: dict[str, Any]) -> str:
+    if piece.constant is not None:
+        return piece.constant
     try:
         return piece.program.run(data)
     except Exception as error:  # an expression on hostile data fails in any way Python can
@@ -217,6 +219,8 @@ def _placed(story: str, file: str, line: int | None) -> str:
 
 def _require(template: Template, context: Mapping[str, Any]) -> None:
     """Data the front matter asks for is there and not blank: never `Hi ,`."""
+    if template.wanted.is_in(context):
+        return
     for need in template.needs:
         if not need.optional and (why := _lacking(need, context)):
             file = f"{template.file}, line {need.line}"

@@ -18,7 +18,7 @@ from nurture.rendering.encoding import finalizer, piece
 from nurture.rendering.environment import Program, Sandbox, escaped_html, printable
 from nurture.rendering.flatten import Flattener, check_balance
 from nurture.rendering.folding import folded
-from nurture.rendering.front_matter import FrontMatter, Need
+from nurture.rendering.front_matter import FrontMatter, Need, Wanted
 from nurture.rendering.functions import FUNCTIONS
 from nurture.rendering.inlining import Inlined, Placed, inline
 from nurture.rendering.library import Library
@@ -38,11 +38,12 @@ HTML = Sandbox(finalize=escaped_html, functions=FUNCTIONS)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A program, and which tag stands in which line of its source."""
+    """A program, and which tag stands in which line of its source. Without a tag its text is `constant`."""
 
     program: Program
     tags: Mapping[int, Segment]
     file: str
+    constant: str | None = None
 
     def place(self, error: BaseException) -> tuple[str, int | None]:
         """(file, line) of the tag in which an exception came up."""
@@ -62,6 +63,7 @@ class Template:
     name: str
     file: str
     needs: tuple[Need, ...]
+    wanted: Wanted
     subject: str | None
     preheader: str | None
     hash: str
@@ -132,6 +134,7 @@ def compiled(source: Draft, constants: Mapping[str, Any]) -> Template:
         name=source.name,
         file=source.file,
         needs=front.needs,
+        wanted=Wanted.of(front.needs),
         subject=front.subject,
         preheader=front.preheader,
         hash=source.hash,
@@ -197,10 +200,11 @@ def piece_of(sandbox: Sandbox, parts: Sequence[str | Segment], file: str, encode
         out.append(written)
         line += written.count("\n")
     try:
-        return Piece(sandbox.compiled("".join(out), file), tags, file)
+        program = sandbox.compiled("".join(out), file)
     except jinja2.TemplateSyntaxError as error:
         tag = tags.get(error.lineno)
         raise _explained(error, tag, file, sandbox) from None
+    return Piece(program, tags, file, None if tags else program.run({}))
 
 
 def _explained(error: jinja2.TemplateSyntaxError, tag: Segment | None, file: str, sandbox: Sandbox) -> CompileError:

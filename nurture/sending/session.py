@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from nurture.domain.retry import Attempt, Fault, Phase
 from nurture.sending.line import Line
-from nurture.sending.mail import OutgoingMail, dot_stuffed, xtext
+from nurture.sending.mail import OutgoingMail, xtext
 from nurture.sending.outcome import Reply, Stopped
 from nurture.sending.relay import Relay
 
@@ -210,7 +210,7 @@ class Session:
     # --- content
 
     async def _content(self, mail: OutgoingMail, gate: Gate, ride: Callable[[], OutgoingMail | None]) -> Attempt:
-        content = dot_stuffed(mail.data)
+        content = mail.content
         self.phase = Phase.GATE
         self._raise_if_disturbed()
         if not await gate():

@@ -17,6 +17,7 @@ from nurture.rendering.headers import HeaderError, date, unstructured
 from nurture.rendering.links import Links
 from nurture.rendering.message import Envelope, MessageHeaders, Stream, build_message
 from nurture.rendering.renderer import Rendered
+from nurture.sending.mail import dot_stuffed, is_crlf_only
 
 RING = Keyring(["a secret of some length"])
 LINKS = Links(RING, "https://mail.shop.example", "bounces.shop.example")
@@ -264,3 +265,15 @@ def test_links_hold_tokens_only():
     local = LINKS.return_path(123456, 789).partition("@")[0]
     assert RING.read(Purpose.RETURN_PATH, local.removeprefix("b+").upper()) == (123456, 789)
     wire_address(LINKS.unsubscribe_mailto(2**63 - 1, 2**56 - 1).removeprefix("mailto:"))
+
+
+@given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=60))
+def test_whatever_is_said_what_comes_out_needs_no_second_look_before_the_wire(
+    html: str, text: str, subject: str
+) -> None:
+    rendered = Rendered.of(subject=subject, text=text, html=html)
+    message = build_message(rendered, HEADERS)
+    assert is_crlf_only(message)
+    assert dot_stuffed(message) == message + b".\r\n"
+    body = message.partition(b"\r\n\r\n")[2]
+    assert not re.search(rb"[ \t]{2}|\t|[ \t]\r\n", body)  # DKIM's relaxed form is the body itself

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nurture.errors import TemplateError
+from nurture.rendering.front_matter import Need, Wanted
+from nurture.rendering.renderer import _lacking
 
 
 def test_a_mail_has_subject_preheader_html_and_text(shop):
@@ -220,3 +225,16 @@ def test_many_threads_render_the_same_mail(shop):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.sampled_from(["", " ", "x"]),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
+        max_leaves=8,
+    )
+)
+def test_one_walk_over_the_data_finds_everything_there_only_if_every_need_is_met(start: Any) -> None:
+    needs = [Need(path) for path in (("start", "a"), ("start", "b", "[]", "a"), ("start", "b", "[]", "b", "a"))]
+    context = {"start": start}
+    assert Wanted.of(needs).is_in(context) == (not any(_lacking(need, context) for need in needs))
