@@ -21,6 +21,7 @@ from nurture.engine.dispatch import Dispatcher
 from nurture.engine.outgoing import Caller
 from nurture.engine.pump import EVERY_ROLE, Pump, Role
 from nurture.engine.revisions import Applied, Newest, assemble
+from nurture.engine.vitals import Vitals
 from nurture.journal import open_journal
 from nurture.language.source import read_project
 from nurture.rendering.dkim import DkimSigner
@@ -65,6 +66,7 @@ class App:
         self.clock: Clock = clock or SystemClock()
         self.root = root or Path()
         self.workers = 1  # daemons of this kind on this host: they share its limits
+        self.vitals = Vitals()
         self.relay_trouble: str | None = None  # what the relay said, while it takes no mail
 
     # --- files
@@ -189,6 +191,7 @@ class App:
             journal=self.journal,
             per_domain=self.settings.per_domain if self.settings.delivery is Delivery.SMTP else None,
             allowance=Allowance(max(per_minute // self.workers, 1) if per_minute is not None else None),
+            counts=self.vitals.mails,
         )
         pump = Pump(
             self.database,

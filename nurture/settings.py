@@ -52,6 +52,12 @@ def _networks(values: list[str]) -> list[str]:
     return values
 
 
+def _secret_web_address(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        _web_address(value.get_secret_value())
+    return value
+
+
 def _strong(value: SecretStr | None) -> SecretStr | None:
     if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
         raise ValueError(f"is too short; use {SHORTEST_SECRET} characters or more, for example from `nurture init`")
@@ -91,6 +97,9 @@ class Settings(BaseSettings):
     per_domain: int = Field(5, ge=1, le=100, description="how many connections at once for one mailbox provider")
     log_format: str = Field("auto", pattern="^(auto|text|json)$", description="`text`, `json`, or `auto`: by terminal")
     log_addresses: bool = Field(False, description="write addresses to the log in clear instead of a keyed hash")
+    heartbeat_url: Annotated[SecretStr | None, AfterValidator(_secret_web_address)] = Field(
+        None, description="asked every minute while all is well, with `/fail` behind it while something needs a person"
+    )
     retention_days: int = Field(730, ge=30, description="how long the ledger and settled deliveries are kept")
 
     @classmethod

@@ -40,7 +40,7 @@ def stop_sending(session: Session, why: str) -> None:
 @yes_option
 @pass_session
 def start_sending(session: Session, yes: bool) -> None:
-    """Let everything go on after nurture stop-sending."""
+    """Let all sending go on after a stop."""
     from nurture.errors import ConflictError
     from nurture.storage.controls import sending_stopped
     from nurture.storage.controls import start_sending as start

@@ -1,7 +1,8 @@
-"""`nurture status`: one screen that says whether all is well."""
+"""`nurture status`: one screen that says whether all is well, and what to do if not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,110 +10,141 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nurture.cli.lazy import Command
-from nurture.cli.output import answer, bad, careful, faint, good, plural, printable, show, when
+from nurture.cli.output import answer, bad, careful, faint, good, plural, printable, show, strong, table, when
 from nurture.cli.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
-    from nurture.storage.reports import Status
-
-LAG_ALLOWED = timedelta(minutes=5)
-SILENCE_ALLOWED = timedelta(minutes=2)
+    from nurture.engine.standing import Closer, Finding, Standing
+    from nurture.storage.heartbeats import Heartbeat
 
 
 @click.command(cls=Command)
-@click.option("--check", is_flag=True, help="Exit with 1 if something lags, is held, or nobody is at work.")
+@click.option("--watch", type=click.FloatRange(min=0.5), metavar="SECONDS", help="Look again and again, until Ctrl-C.")
 @json_option
 @pass_session
-def status(session: Session, check: bool) -> None:
-    """Say how things stand: what is due, sent, paused."""
-    from nurture.storage.controls import paused_campaigns
-    from nurture.storage.duties import marked
-    from nurture.storage.reports import outcomes
-    from nurture.storage.reports import status as read_status
-    from nurture.storage.revisions import latest
-    from nurture.storage.suppressions import count_suppressions
+def status(session: Session, watch: float | None) -> None:
+    """Say how things stand: what is due, sent, paused, wrong.
 
-    settings, database, now = session.settings, session.database, session.clock.now()
-    with database.read() as tx:
-        found = read_status(tx, now, now - timedelta(days=1))
-        hour = outcomes(tx, now - timedelta(hours=1))
-        paused = sorted(paused_campaigns(tx))
-        revision = latest(tx)
-        suppressed = count_suppressions(tx)
-        alive, hold = marked(tx, "alive"), marked(tx, "hold")
-    alive_at = datetime.fromisoformat(alive["at"]) if alive is not None else None
-    problems = _problems(found, now, alive_at, str(hold.get("why")) if hold is not None else None)
-    if alive is not None and "relay" in alive:
-        problems.append(f"the relay takes no mail: {printable(alive['relay'])}. nurture doctor looks closer")
-    data = {
-        **asdict(found),
-        "database": database.name,
-        "delivery": settings.delivery,
-        "revision": revision.number if revision is not None else 0,
-        "lag_seconds": _lag(found, now).total_seconds(),
-        "last_hour": hour,
-        "paused": paused,
-        "suppressed": suppressed,
-        "daemon_seen": alive_at,
-    }
-    told = [{"severity": "warning", "message": text} for text in problems]
+    Exits with 1 if something needs a person.
+    """
+    from threading import Event
 
-    def tell() -> None:
-        _tell(data, found, now)
-        for text in problems:
-            show(careful("! ") + text)
-
-    answer(data, tell, told, ok=not problems)
-    if check and problems:
+    while watch is not None:
+        click.clear()
+        _say(session)
+        Event().wait(watch)
+    if _say(session):
         click.get_current_context().exit(1)
 
 
-def _lag(found: Status, now: datetime) -> timedelta:
-    """How long the oldest due turn or mail has been waiting."""
-    waiting = [at for at in (found.oldest_due, found.oldest_ready) if at is not None]
-    return max(now - min(waiting), timedelta()) if waiting else timedelta()
+def _say(session: Session) -> list[Finding]:
+    from nurture.engine.standing import findings, look, look_closer, troubles_as_findings
+
+    database, now = session.database, session.clock.now()
+    standing = look(database, now)
+    closer = look_closer(database, now, standing.applied_at)
+    found = [*findings(standing), *troubles_as_findings(closer.troubles)]
+
+    def tell() -> None:
+        _head(session, standing, closer, found)
+        for name, value in _rows(standing, closer):
+            show(f"{faint(name.ljust(10))}{value}")
+        show()
+        show(_mails(closer))
+
+    problems = [{"severity": "warning", "code": one.code, "message": one.found, "hint": one.fix} for one in found]
+    answer(_data(session, standing, closer), tell, problems, ok=not found)
+    return found
 
 
-def _problems(found: Status, now: datetime, alive_at: datetime | None, held: str | None) -> list[str]:
-    problems = []
-    if held is not None:
-        problems.append(f"on hold: {held}. If all is well, nurture run --confirm goes on")
-    if _lag(found, now) > LAG_ALLOWED:
-        problems.append(f"what is due has been waiting for {_span(_lag(found, now))}; is nurture run at work?")
-    elif alive_at is None or now - alive_at > SILENCE_ALLOWED:
-        seen = f"none since {when(alive_at)} UTC" if alive_at is not None else "none yet"
-        problems.append(f"no daemon is at work ({seen}); start it with nurture run")
-    return problems
+def _data(session: Session, standing: Standing, closer: Closer) -> dict[str, Any]:
+    from nurture.engine.standing import lag_in_words
+
+    return {
+        **asdict(standing),
+        **asdict(closer),
+        "database": session.database.name,
+        "delivery": session.settings.delivery,
+        "lag_seconds": standing.lag.total_seconds(),
+        "lag": lag_in_words(standing),
+        "breakers": {name: one.to_json() for name, one in standing.breakers.items()},
+    }
 
 
-def _tell(data: dict[str, Any], found: Status, now: datetime) -> None:
-    lag = _lag(found, now)
-    paint = good if lag <= LAG_ALLOWED else bad
-    rows = [
-        ("database", data["database"]),
-        ("mail goes to", "the local inbox" if data["delivery"] == "inbox" else "the relay"),
-        ("revision", data["revision"] or "none; run nurture apply"),
-        ("lag", paint(_span(lag)) + faint(f"  {found.due:,} people due, {found.unprocessed:,} events waiting")),
-        ("contacts", f"{found.contacts:,}" + faint(f"  {found.active:,} times inside a campaign")),
-        ("mails ready", f"{found.ready:,}" + (f", {found.held:,} on the wire" if found.held else "")),
-        ("last hour", _counts(data["last_hour"])),
-        ("last day", _counts(found.outcomes)),
-        ("last event", when(found.latest_event) + (" UTC" if found.latest_event else "")),
-        ("suppressed", _counts(data["suppressed"])),
-        ("paused", ", ".join(data["paused"]) or "nothing"),
+def _head(session: Session, standing: Standing, closer: Closer, found: list[Finding]) -> None:
+    where = "the local inbox" if session.settings.delivery == "inbox" else "the relay"
+    applied = f"revision {standing.revision}" if standing.revision else "nothing applied"
+    about = f"{session.database.name}, {_megabytes(closer.size)}, {applied}; mail goes to {where}"
+    if not found:
+        show(f"{good('All is well.')}  {faint(about)}")
+    else:
+        show(f"{bad(plural(len(found), 'thing needs', 'things need') + ' you.')}  {faint(about)}")
+    for one in found:
+        show(f"{careful('! ')}{printable(one.found)}")
+        show(f"  {faint('->')} {printable(one.fix)}")
+    show()
+
+
+def _rows(standing: Standing, closer: Closer) -> Iterator[tuple[str, str]]:
+    from nurture.engine.standing import LAG_ALLOWED, lag_in_words
+
+    queue = standing.queue
+    paint = strong if standing.lag <= LAG_ALLOWED else bad
+    yield "lag", paint(lag_in_words(standing))
+    waiting = [
+        plural(queue.due, "person due", "people due"),
+        plural(queue.unprocessed, "event waiting", "events waiting"),
+        plural(queue.ready, "mail ready", "mails ready"),
     ]
-    if found.outgoing:
-        rows.append(("calls waiting", plural(found.outgoing, "webhook call or alert", "webhook calls and alerts")))
-    for name, value in rows:
-        show(f"{faint(str(name).ljust(14))}{value}")
+    if queue.held:
+        waiting.append(f"{queue.held:,} on the wire")
+    if queue.calls:
+        waiting.append(plural(queue.calls, "webhook or alert", "webhooks and alerts"))
+    yield "queue", ", ".join(waiting)
+    yield "daemons", _daemons(standing)
+    if standing.breakers:
+        yield "relay", ", ".join(f"{name} {one.state.value}" for name, one in sorted(standing.breakers.items()))
+    yield "paused", ", ".join(standing.paused) or "nothing"
+    inside = plural(closer.inside, "time inside a campaign", "times inside a campaign")
+    suppressed = ", ".join(f"{count:,} {reason}" for reason, count in sorted(closer.suppressed.items()))
+    people = f"{plural(closer.contacts, 'contact')}, {inside}"
+    yield "people", people + (f"; suppressed: {suppressed}" if suppressed else "")
+    if closer.latest_event is not None:
+        yield "last event", f"{when(closer.latest_event)} UTC"
 
 
-def _counts(counts: dict[Any, int]) -> str:
-    return ", ".join(f"{count:,} {key.value}" for key, count in counts.items() if count) or "nothing"
+def _daemons(standing: Standing) -> str:
+    if not standing.daemons:
+        seen = f"; one was, until {when(standing.seen_at)} UTC" if standing.seen_at is not None else ""
+        return f"none at work{seen}"
+    return ", ".join(_daemon(one, standing.at) for one in standing.daemons)
 
 
-def _span(span: timedelta) -> str:
-    seconds = int(span.total_seconds())
-    if seconds < 120:
-        return f"{seconds} s"
-    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+def _daemon(one: Heartbeat, now: datetime) -> str:
+    from nurture.engine.standing import in_words
+
+    name = f"{printable(one.said.get('host', one.owner))}-{one.said.get('pid', '?')}"
+    if not one.is_alive(now):
+        return careful(f"{name} silent for {in_words(now - one.at)}")
+    roles = one.said.get("roles", ())
+    only = f", only {roles[0]}" if len(roles) == 1 else ""
+    return f"{name} at work (heard {in_words(max(now - one.at, timedelta()))} ago{only})"
+
+
+def _mails(closer: Closer) -> str:
+    """Outcomes, a day beside a week."""
+    from nurture.domain.delivery import DeliveryState
+
+    states = [state for state in DeliveryState if state in closer.week]
+    rows = [
+        (_WORDS.get(state, state.value), f"{closer.today.get(state, 0):,}", f"{closer.week[state]:,}")
+        for state in states
+    ]
+    return table(("mails", "24 hours", "7 days"), rows or [("none", "0", "0")], right=frozenset({1, 2}))
+
+
+_WORDS = {"unknown": "unknown (may have arrived)", "ghost": "held out", "expired": "too late"}
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"

@@ -16,7 +16,10 @@ from datetime import timedelta
 from typing import Protocol
 
 from nurture.app import App
+from nurture.daemon.complaints import Complaints
+from nurture.daemon.lookout import Lookout
 from nurture.daemon.metronome import Metronome
+from nurture.daemon.supervisor import Supervisor
 from nurture.engine.hold import NOTABLE_DOWNTIME, awaken, put_on_hold, release, sign_of_life, why_held
 from nurture.engine.outgoing import call_out
 from nurture.engine.pump import EVERY_ROLE, Pumped, Role
@@ -51,20 +54,19 @@ class Service:
         self._ends_with_stdin = ends_with_stdin
         self._app, self._roles, self._confirm, self._grace = app, roles, confirm, grace
         self._companions = companions
-        self._journal = app.journal
+        self._journal, self._vitals = app.journal, app.vitals
+        self._complaints = Complaints(app.journal, app.clock.monotonic)
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
         self._calls: asyncio.Task[int] | None = None
         self._signals = 0
         self._jump: str | None = None
-        self._held: str | None = None
-        self._total = Pumped()
         self._clocks = (app.clock.now().timestamp(), app.clock.monotonic())
 
     async def once(self) -> Pumped:
         """Everything that is due now, and nothing after it. A signal ends it early, in order."""
         self._awaken()
-        if self._held is not None:
+        if self._vitals.held is not None:
             raise ConfigurationError(self._hold_message())
         self._engine = engine = self._app.engine(self._roles)
         self._listen(then=engine.pump.halt)
@@ -76,13 +78,13 @@ class Service:
             return done
         finally:
             await engine.stop(self._grace)
-            await self._sign()
+            await engine.in_thread(sign_of_life, self._app.database, self._app.clock.now(), self._app.relay_trouble)
             engine.shut_down()
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT, then drain; a second signal stops at once."""
         down_for = self._awaken()
-        if self._held is None and down_for > NOTABLE_DOWNTIME:
+        if self._vitals.held is None and down_for > NOTABLE_DOWNTIME:
             # Late steps are judged by their own late policies; what may still go is not poured out all at once.
             self._journal.warning("was down", hours=round(down_for / timedelta(hours=1), 1))
         self._engine = self._app.engine(self._roles)
@@ -92,27 +94,33 @@ class Service:
         metronome = Metronome()
         metronome.every(TICK, "tick", self._tick)
         metronome.every(RESCUE, "rescue", self._rescue)
-        metronome.every(STATUS, "status", self._tell)
-        metronome.every(ALIVE, "alive", self._sign)
+        supervisor = Supervisor()
+        lookout = Lookout(self._app, self._engine, self._roles, self._complaints, supervisor)
+        metronome.every(STATUS, "status", lookout.tell)
+        metronome.every(ALIVE, "alive", lookout.sign)
+        if supervisor.watchdog is not None:
+            metronome.every(supervisor.watchdog / 3, "watchdog", lookout.watch)
         metronome.every(FORGET, "forget", self._forget)
         self._journal.info("started", **self._app.summary(), roles=",".join(sorted(self._roles)))
         _spare_the_collector()
         metronome.start()
-        await self._sign()
+        self._vitals.came_round(self._app.clock.monotonic())
         try:
             for companion in self._companions:
                 await companion.start(self._look.set)
+            await lookout.begin()
             await self._work()
         finally:
             metronome.stop()
+            supervisor.stopping()
             for companion in self._companions:  # nothing new comes in while the rest goes out
                 await companion.stop(self._grace)
             self._journal.info("stopping", in_flight=self._engine.dispatcher.in_flight)
             await self._engine.stop(self._grace)
             await self._end_calls()
-            await self._sign()
+            await lookout.end()
             self._engine.shut_down()
-            self._journal.info("stopped", turns=self._total.turns, **self._engine.dispatcher.counts)
+            self._journal.info("stopped", turns=self._vitals.turns, **self._vitals.mails)
 
     async def _work(self) -> None:
         """Round after round while something moves; else until the next tick, or until a mail in flight has ended."""
@@ -128,27 +136,33 @@ class Service:
     async def _round(self) -> Pumped:
         try:
             await self._check_clock()
-            self._held = await self._engine.in_thread(why_held, self._app.database)
-            if self._held is not None:
-                return Pumped()
-            ticked = await self._engine.pump.tick()
-            self._total += ticked
+            self._vitals.held = await self._engine.in_thread(why_held, self._app.database)
+            ticked = await self._engine.pump.tick() if self._vitals.held is None else Pumped()
+            self._vitals.turns += ticked.turns
+            self._vitals.failed_turns += len(ticked.failures)
+            self._vitals.in_flight = self._engine.dispatcher.in_flight
             if not ticked.more and not self._engine.dispatcher.in_flight:
                 self._engine.dispatcher.allowance.halved = False  # whatever waited for us has gone
             if ticked.calls and (self._calls is None or self._calls.done()):
                 self._calls = asyncio.create_task(self._call_out())
         except Exception as error:  # noqa: BLE001 - the database says what is left to do: try again at the next tick
-            self._journal.error("tick failed", error=_told(error))
+            self._complaints.of("tick failed", _told(error))
+            self._vitals.came_round(self._app.clock.monotonic(), _told(error))
             return Pumped()
+        self._complaints.over("tick failed")
+        self._vitals.came_round(self._app.clock.monotonic())
         return ticked
 
     async def _call_out(self) -> int:
         """Beside the mail, not before it: a webhook may be slow."""
         try:
-            return await call_out(self._app.database, self._app.callers(), self._engine.in_thread, self._app.clock.now)
+            taken = await call_out(self._app.database, self._app.callers(), self._engine.in_thread, self._app.clock.now)
         except NurtureError as error:  # they show again by themselves
-            self._journal.error("calls failed", error=str(error))
+            self._complaints.of("calls failed", str(error))
             return 0
+        self._complaints.over("calls failed")
+        self._vitals.calls += taken
+        return taken
 
     async def _end_calls(self) -> None:
         if self._calls is not None and not self._calls.done():
@@ -163,36 +177,22 @@ class Service:
     async def _rescue(self) -> None:
         try:
             await self._check_clock()
-            if self._held is not None:  # leases mean nothing by a clock that nobody trusts
+            if self._vitals.held is not None:  # leases mean nothing by a clock that nobody trusts
                 return
             rescued = await self._engine.in_thread(rescue_abandoned, self._app.database, self._app.clock.now())
         except NurtureError as error:
-            self._journal.error("rescue failed", error=str(error))
+            self._complaints.of("rescue failed", str(error))
             return
+        self._complaints.over("rescue failed")
+        self._vitals.released += len(rescued.released)
+        self._vitals.unknown += len(rescued.unknown) + len(rescued.again)
         if rescued.released or rescued.unknown or rescued.again:
             self._journal.warning(
                 "rescued", released=len(rescued.released), unknown=len(rescued.unknown), again=len(rescued.again)
             )
 
-    async def _tell(self) -> None:
-        held = {"on_hold": self._held} if self._held else {}
-        if self._app.relay_trouble is not None:
-            held["relay"] = self._app.relay_trouble
-        self._journal.info(
-            "status", in_flight=self._engine.dispatcher.in_flight, turns=self._total.turns,
-            **self._engine.dispatcher.counts, **held,
-        )  # fmt: skip
-
-    async def _sign(self) -> None:
-        if self._held is None:
-            try:
-                app = self._app
-                await self._engine.in_thread(sign_of_life, app.database, app.clock.now(), app.relay_trouble)
-            except NurtureError as error:
-                self._journal.error("no sign of life left", error=str(error))
-
     async def _forget(self) -> None:
-        if self._held is not None:
+        if self._vitals.held is not None:
             return
         app, keep = self._app, timedelta(days=self._app.settings.retention_days)
         try:
@@ -212,13 +212,14 @@ class Service:
         if self._confirm:
             release(database, now)
         awakening = awaken(database, now)
-        self._held = awakening.held
-        if self._held is not None:
+        self._vitals.held = awakening.held
+        if self._vitals.held is not None:
             self._journal.error("on hold", why=self._hold_message())
         return awakening.down_for
 
     def _hold_message(self) -> str:
-        return f"on hold: {self._held}. If all is well, `nurture run --confirm` goes on; what is too late is skipped"
+        why = self._vitals.held
+        return f"on hold: {why}. If all is well, `nurture run --confirm` goes on; what is too late is skipped"
 
     async def _check_clock(self) -> None:
         wall, steady = self._app.clock.now().timestamp(), self._app.clock.monotonic()
@@ -228,7 +229,7 @@ class Service:
             self._jump = f"the clock jumped by {drift:+.0f} seconds"
             self._journal.error("clock jumped", seconds=round(drift))
         if self._jump is not None:  # until it is written down: a database that is busy now must not make us forget
-            self._held = self._jump
+            self._vitals.held = self._jump
             await self._engine.in_thread(put_on_hold, self._app.database, self._jump, self._app.clock.now())
             self._jump = None
 

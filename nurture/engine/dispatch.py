@@ -76,6 +76,7 @@ class Dispatcher:
         capacity: int = 200,
         per_domain: int | None = None,
         allowance: Allowance | None = None,
+        counts: dict[str, int] | None = None,
     ) -> None:
         self._database, self._transport, self._compose = database, transport, compose
         self._owner, self._clock, self._executor, self._journal = owner, clock, executor, journal
@@ -88,7 +89,7 @@ class Dispatcher:
         self._change, self._gathered, self._ended = asyncio.Event(), asyncio.Event(), 0
         self._heart: asyncio.Task[None] | None = None
         self._stopping = False
-        self.counts: dict[str, int] = {}
+        self.counts: dict[str, int] = {} if counts is None else counts
         self.on_end: Callable[[], None] = lambda: None  # told whenever there is room again
 
     @property
@@ -276,13 +277,16 @@ class Dispatcher:
 
     async def _record(self, outcome: Outcome) -> None:
         """Until it is written: while the process lives, what the relay said is not forgotten."""
+        waits = False
         while isinstance(written := await self._marks.submit(outcome), DatabaseFault):
             if written.fault in _ABOUT_A_ROW and (outcome.attempt is not None or outcome.facts):
                 # The words cannot be stored; what they mean can.
                 self._journal.error("outcome written without words", **_named(outcome), error=str(written))
                 outcome = replace(outcome, attempt=None, facts=())
                 continue
-            self._journal.warning("outcome waits for the database", **_named(outcome), error=str(written))
+            if not waits:  # said once: it may wait for hours, and so may two hundred others
+                self._journal.warning("outcome waits for the database", **_named(outcome), error=str(written))
+            waits = True
             await asyncio.sleep(DATABASE_PAUSE)
         if not written:
             self._journal.warning("outcome came too late", **_named(outcome))

@@ -16,6 +16,7 @@ from nurture.storage.backup import backup
 from nurture.storage.controls import stop_gates
 from nurture.storage.database import Database, Transaction
 from nurture.storage.duties import mark, marked
+from nurture.storage.heartbeats import beat
 from nurture.storage.tables import HOLD
 
 ALIVE = "alive"
@@ -54,7 +55,18 @@ def put_on_hold(database: Database, why: str, now: datetime) -> None:
 def why_held(database: Database) -> str | None:
     """Why nothing moves; None when everything does."""
     with database.read() as tx:
-        return _why(marked(tx, HOLD))
+        return hold_of(tx)
+
+
+def hold_of(tx: Transaction) -> str | None:
+    """As `why_held`, inside a transaction."""
+    return _why(marked(tx, HOLD))
+
+
+def last_sign(tx: Transaction) -> tuple[datetime | None, str | None]:
+    """When any daemon was last heard, and what the relay had said to it if it took no mail."""
+    found = marked(tx, ALIVE)
+    return _at(found), found.get("relay") if found is not None else None
 
 
 def back_up(database: Database, target: Path, now: datetime) -> Path:
@@ -75,10 +87,21 @@ def release(database: Database, now: datetime) -> None:
     database.transact(work)
 
 
-def sign_of_life(database: Database, now: datetime, relay_trouble: str | None = None) -> None:
-    """Once in a while, so that the next start knows how long nobody was here, and `status` how the relay is."""
+def sign_of_life(
+    database: Database, now: datetime, relay_trouble: str | None = None, said: Mapping[str, Any] | None = None
+) -> None:
+    """Once in a while, so that the next start knows how long nobody was here, and `status` how the relay is.
+
+    `said` is what this daemon tells of itself, `owner` among it.
+    """
     trouble = {"relay": relay_trouble} if relay_trouble is not None else {}
-    database.transact(lambda tx: mark(tx, ALIVE, {"at": now.isoformat(), **trouble}, now))
+
+    def work(tx: Transaction) -> None:
+        mark(tx, ALIVE, {"at": now.isoformat(), **trouble}, now)
+        if said is not None:
+            beat(tx, said["owner"], said, now)
+
+    database.transact(work)
 
 
 def _why(found: Mapping[str, Any] | None) -> str | None:

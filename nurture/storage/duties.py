@@ -57,6 +57,11 @@ def relay(tx: Transaction, name: str) -> RelayState:
     return RelayState(*row) if row is not None else RelayState({}, 0, None)
 
 
+def relays(tx: Transaction) -> Mapping[str, Mapping[str, Any]]:
+    """Relay -> its shared state, for all that were ever written of."""
+    return {row[0]: row[1] for row in tx.execute(select(relay_state.c.relay, relay_state.c.state))}
+
+
 def write_relay(tx: Transaction, name: str, state: Mapping[str, Any], version: int, now: datetime) -> bool:
     """Write it, if nobody has written since `version` was read."""
     values = {"state": state, "version": version + 1, "updated_at": now}

@@ -1,4 +1,4 @@
-"""Reading the ledger and the deliveries: explain, reports, audit, status."""
+"""Reading the ledger and the deliveries: explain, reports, audit."""
 
 from __future__ import annotations
 
@@ -19,15 +19,11 @@ from nurture.storage.tables import (
     ACTIVE,
     HELD,
     READY,
-    UNPROCESSED,
     attempts,
     contacts,
     deliveries,
-    due,
     enrolments,
-    events,
     ledger,
-    outgoing,
     stage_changes,
 )
 from nurture.storage.types import sql
@@ -69,24 +65,6 @@ class AuditMail:
     step: str
     state: DeliveryState
     revision: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """`oldest_due` is the oldest instant in the queue that has come, None when nobody waits."""
-
-    contacts: int
-    due: int
-    oldest_due: datetime | None
-    unprocessed: int
-    ready: int
-    oldest_ready: datetime | None
-    held: int
-    outgoing: int
-    active: int
-    latest_event: datetime | None
-    latest_outcome: datetime | None
-    outcomes: dict[DeliveryState, int]
 
 
 def ledger_of(tx: Transaction, contact_id: int, *, limit: int = 1000) -> list[Line]:
@@ -201,38 +179,6 @@ def audit_mails(tx: Transaction) -> Iterator[AuditMail]:
     with tx.connection.execute(query, execution_options={"yield_per": 1000}) as rows:
         for contact_id, seq, at, category, campaign, step, state, revision in rows:
             yield AuditMail(contact_id, seq, at, category, campaign, step, DeliveryState(state), revision)
-
-
-def outcomes(tx: Transaction, since: datetime, campaign: str | None = None) -> dict[DeliveryState, int]:
-    """How deliveries ended from `since` on."""
-    query = select(_d.state, func.count()).where(_d.settled_at >= since).group_by(_d.state)
-    if campaign is not None:
-        query = query.where(_d.campaign == campaign)
-    return {DeliveryState(state): number for state, number in tx.execute(query)}
-
-
-def status(tx: Transaction, now: datetime, since: datetime) -> Status:
-    """Numbers for `nurture status` and the health page; `outcomes` are those from `since` on."""
-
-    def one(query: Any) -> Any:
-        return tx.execute(query).scalar()
-
-    waiting = tx.execute(select(func.count(), func.min(due.c.at)).where(due.c.at <= now)).one()
-    ready = tx.execute(select(func.count(), func.min(_d.not_before)).where(sql(READY), _d.not_before <= now)).one()
-    return Status(
-        contacts=one(select(func.count()).select_from(contacts)),
-        due=waiting[0],
-        oldest_due=waiting[1],
-        unprocessed=one(select(func.count()).select_from(events).where(sql(UNPROCESSED))),
-        ready=ready[0],
-        oldest_ready=ready[1],
-        held=one(select(func.count()).select_from(deliveries).where(sql(HELD))),
-        outgoing=one(select(func.count()).select_from(outgoing).where(outgoing.c.next_at.is_not(None))),
-        active=one(select(func.count()).select_from(enrolments).where(sql(ACTIVE))),
-        latest_event=one(select(events.c.received_at).order_by(events.c.id.desc()).limit(1)),
-        latest_outcome=one(select(func.max(_d.settled_at))),
-        outcomes=outcomes(tx, since),
-    )
 
 
 def count_gated(tx: Transaction) -> int:

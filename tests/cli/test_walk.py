@@ -69,22 +69,67 @@ def test_nobody_runs_what_was_never_applied(shop: Shop) -> None:
 
 
 def test_status_says_whether_all_is_well(busy: Shop) -> None:
-    busy.clock.jump_to(MORNING + timedelta(minutes=30))
+    busy("run", "--once")
     told = busy("status").stdout
-    assert "lag           0 s  0 people due, 0 events waiting\n" in told
-    assert "last day      2 sent\n" in told
-    assert "! no daemon is at work (none since Tue 3 Mar 2026 09:01 UTC); start it with nurture run" in told
-    assert busy("status", "--check", code=1).stdout == told
+    assert told.startswith("All is well.  nurture.db, ")
+    assert "revision 1; mail goes to the local inbox\n" in told
+    assert "lag       nothing is due for another 47 hours\n" in told
+    assert "people    2 contacts, 1 time inside a campaign\n" in told
+    assert "mails  24 hours  7 days\nsent          2       2\n" in told
+
+
+def test_status_says_what_needs_a_person_and_what_to_do(busy: Shop) -> None:
+    busy.clock.jump_to(MORNING + timedelta(minutes=30))
+    told = busy("status", code=1).stdout
+    assert told.startswith("1 thing needs you.")
+    assert "! no daemon is at work (none since Tue 3 Mar 2026 09:01 UTC)\n  -> start it with nurture run\n" in told
+    answer = busy.json("status", code=1)
+    assert answer["ok"] is False
+    assert [(one["code"], one["hint"]) for one in answer["problems"]] == [("daemons", "start it with nurture run")]
 
 
 def test_status_is_data_too(busy: Shop) -> None:
+    busy("run", "--once")
     data = busy.json("status")["data"]
-    assert (data["contacts"], data["revision"], data["lag_seconds"], data["outcomes"]) == (2, 1, 0.0, {"sent": 2})
+    assert (data["contacts"], data["revision"], data["lag_seconds"], data["week"]) == (2, 1, 0.0, {"sent": 2})
 
 
 def test_status_tells_of_what_waits_too_long(applied: Shop) -> None:
     applied("events", "send", "Newsletter Subscribed", "--email", "anna@example.com")
     applied.clock.jump_to(MORNING + timedelta(hours=1))
-    told = applied("status").stdout
-    assert "lag           60 min  1 people due" in told
-    assert "what is due has been waiting for 60 min; is nurture run at work?" in told
+    told = applied("status", code=1).stdout
+    assert "lag       the oldest due turn is 60 minutes old\n" in told
+    assert "queue     1 person due, 1 event waiting, 0 mails ready\n" in told
+    assert "! what is due has been waiting for 60 minutes\n" in told
+
+
+def test_status_groups_mails_that_could_not_be_written_until_the_correction_is_applied(applied: Shop) -> None:
+    thanks = "email_templates/order/thanks.html"
+    applied.edit(thanks, "needs: [start.order_id]", "needs: [start.order_id, start.shop]")
+    applied.edit(thanks, "<h1>Thank you</h1>", "<h1>Thank you {{ start.shop }}</h1>")
+    applied.edit("campaigns/people/ana.yaml", "order_id: A-1", "order_id: A-1, shop: Berlin")
+    applied("apply", "--yes")
+    for number in range(3):
+        order = ("--email", f"p{number}@example.com", "--with", f"order_id={number}")
+        applied("events", "send", "Order Completed", *order)
+    applied("run", "--once")
+    told = applied("status", code=1).stdout
+    assert "! order/thanks could not be written to 3 people; for instance: " in told
+    assert "shop" in told.partition("for instance: ")[2].splitlines()[0]
+    assert "-> give it a default or a condition, see it with nurture preview order/thanks, then nurture apply\n" in told
+    applied.clock.jump_to(MORNING + timedelta(minutes=1))
+    applied.edit(thanks, "start.shop]", "start.shop?]")
+    applied.edit(thanks, "{{ start.shop }}", "{{ start.shop | default('you') }}")
+    applied("apply", "--yes")
+    assert applied("status").stdout.startswith("All is well.")
+
+
+def test_status_names_what_is_shut_and_paused(busy: Shop) -> None:
+    busy("run", "--once")
+    busy("stop-sending", "--why", "a wrong price")
+    busy("campaigns", "pause", "welcome", "--yes")
+    told = busy("status", code=1).stdout
+    assert "! sending is stopped since Tue 3 Mar 09:10 UTC by " in told
+    assert ": a wrong price\n  -> nurture start-sending lets it go on\n" in told
+    assert "paused    welcome\n" in told
+    assert busy.json("status", code=1)["data"]["stopped"]["why"] == "a wrong price"

@@ -9,7 +9,7 @@ import pytest
 
 from nurture.engine.ingest import IncomingEvent, ingest
 from nurture.storage.database import Database
-from nurture.storage.reports import status
+from nurture.storage.standing import latest_event, people, queue
 from nurture.testing.house import ANA
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -18,8 +18,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 def counts(database: Database) -> tuple[int, int]:
     """Contacts, events that wait for a turn."""
     with database.read() as tx:
-        found = status(tx, NOW, NOW)
-    return found.contacts, found.unprocessed
+        return people(tx)[0], queue(tx, NOW).unprocessed
 
 
 def test_the_same_message_counts_once_whenever_it_comes(database: Database) -> None:
@@ -94,5 +93,5 @@ def test_places_are_counted_over_all_batches(database: Database) -> None:
 def test_an_event_from_the_future_happened_now(database: Database) -> None:
     ingest(database, [IncomingEvent(name="A", email=ANA, at=NOW + timedelta(days=3))], NOW)
     with database.read() as tx:
-        assert status(tx, NOW, NOW).latest_event == NOW
-        assert status(tx, NOW, NOW).due == 1
+        assert latest_event(tx) == NOW
+        assert queue(tx, NOW).due == 1
