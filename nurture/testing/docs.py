@@ -200,6 +200,13 @@ def _commands(_: str) -> str:
     return table(("", "command", "what it does"), rows)
 
 
+def _metrics(_: str) -> str:
+    from nurture.web.metrics import METRICS
+
+    rows = [(f"`{one.name}`", ", ".join(f"`{label}`" for label in one.labels), one.of, one.meaning) for one in METRICS]
+    return table(("metric", "labels", "of", "meaning"), rows)
+
+
 GENERATORS: dict[str, Callable[[str], str]] = {
     "keys": _keys,
     "functions": _functions,
@@ -209,6 +216,7 @@ GENERATORS: dict[str, Callable[[str], str]] = {
     "endings": _endings,
     "settings": _settings,
     "commands": _commands,
+    "metrics": _metrics,
 }
 
 
