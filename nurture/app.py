@@ -21,13 +21,14 @@ from nurture.engine.dispatch import Dispatcher
 from nurture.engine.outgoing import Caller
 from nurture.engine.pump import EVERY_ROLE, Pump, Role
 from nurture.engine.revisions import Applied, Newest, assemble
+from nurture.engine.sharing import RelaySharing
 from nurture.engine.vitals import Vitals
 from nurture.journal import open_journal
 from nurture.language.source import read_project
 from nurture.rendering.dkim import DkimSigner
 from nurture.sending.allow_list import AllowList
 from nurture.sending.domain_pace import DomainPaces
-from nurture.sending.health import LocalHealth
+from nurture.sending.health import SharedHealth
 from nurture.sending.maildir import Inbox, InboxTransport
 from nurture.sending.relay import Relay
 from nurture.sending.transport import SmtpTransport, Transport
@@ -127,14 +128,32 @@ class App:
         inner: Transport
         if self.settings.delivery is Delivery.SMTP:
             assert self.settings.smtp_url is not None
-            relay = Relay.parse(self.settings.smtp_url.get_secret_value())
-            most = self.settings.per_domain
-            pace = Pace(limit=min(START_CONCURRENCY, most), maximum=most)
-            health = LocalHealth(self.clock.now, on_turn=self._relay_turned)
-            inner = SmtpTransport(relay, self.clock.now, health=health, paces=DomainPaces(pace))
+            inner = SmtpTransport(self._relay, self.clock.now, health=self.health, paces=self.paces)
         else:
             inner = InboxTransport(self.inbox_folder, self.clock.now)
         return AllowList(inner, self.settings.allow_list) if self.settings.allow_list else inner
+
+    @property
+    def _relay(self) -> Relay:
+        assert self.settings.smtp_url is not None
+        return Relay.parse(self.settings.smtp_url.get_secret_value())
+
+    @cached_property
+    def paces(self) -> DomainPaces:
+        """How many mails at once each mailbox provider takes from this process."""
+        most = self.settings.per_domain
+        return DomainPaces(Pace(limit=min(START_CONCURRENCY, most), maximum=most))
+
+    @cached_property
+    def health(self) -> SharedHealth:
+        """Whether the relay takes mail, as far as this process knows."""
+        return SharedHealth(self.clock.now, self.owner, self.paces, on_turn=self._relay_turned)
+
+    def relay_sharing(self) -> RelaySharing | None:
+        """What tells the other daemons about the relay, and hears from them; None for the local inbox."""
+        if self.settings.delivery is not Delivery.SMTP:
+            return None
+        return RelaySharing(self.database, self.health, str(self._relay), self.clock.now)
 
     def _relay_turned(self, breaker: Breaker) -> None:
         """Somebody must know: until the relay is well again, mails only wait."""
@@ -180,7 +199,8 @@ class App:
     def engine(self, roles: frozenset[Role] = EVERY_ROLE, transport: Transport | None = None) -> Engine:
         """A pump and all that it works with, for the running event loop."""
         executor = ThreadPoolExecutor(1, thread_name_prefix="database")
-        per_minute = self.settings.mails_per_minute
+        by_smtp = self.settings.delivery is Delivery.SMTP
+        relay = str(self._relay) if by_smtp else "inbox"
         dispatcher = Dispatcher(
             self.database,
             transport or self.transport(),
@@ -189,8 +209,9 @@ class App:
             clock=self.clock.now,
             executor=executor,
             journal=self.journal,
-            per_domain=self.settings.per_domain if self.settings.delivery is Delivery.SMTP else None,
-            allowance=Allowance(max(per_minute // self.workers, 1) if per_minute is not None else None),
+            per_domain=self.settings.per_domain if by_smtp else None,
+            slowed=lambda: self.paces.slowed,
+            allowance=Allowance(self.settings.mails_per_minute, relay),
             counts=self.vitals.mails,
         )
         pump = Pump(

@@ -7,6 +7,7 @@ Failure: a tick that fails is logged and the next one tries again; the database 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -25,9 +26,10 @@ from nurture.engine.outgoing import call_out
 from nurture.engine.pump import EVERY_ROLE, Pumped, Role
 from nurture.engine.rescue import rescue_abandoned
 from nurture.engine.retention import forget
+from nurture.engine.sharing import RelaySharing
 from nurture.errors import ConfigurationError, NurtureError
 
-TICK, RESCUE, STATUS, ALIVE, FORGET = 1.0, 15.0, 60.0, 30.0, 3600.0
+TICK, SHARE, RESCUE, STATUS, ALIVE, FORGET = 1.0, 1.0, 15.0, 60.0, 30.0, 3600.0
 CLOCK_JUMP = 60.0  # seconds by which the wall clock may run away from the monotonic one
 
 
@@ -61,6 +63,7 @@ class Service:
         self._calls: asyncio.Task[int] | None = None
         self._signals = 0
         self._jump: str | None = None
+        self._sharing: RelaySharing | None = app.relay_sharing() if Role.DISPATCH in roles else None
         self._clocks = (app.clock.now().timestamp(), app.clock.monotonic())
 
     async def once(self) -> Pumped:
@@ -72,14 +75,29 @@ class Service:
         self._listen(then=engine.pump.halt)
         try:
             await engine.in_thread(rescue_abandoned, self._app.database, self._app.clock.now())
+            await self._share()
             done = await engine.pump.drain()
+            while await self._may_go_on():
+                done += await engine.pump.drain()
             while not self._stop.is_set() and await self._call_out():
                 pass
             return done
         finally:
             await engine.stop(self._grace)
+            await self._share()
             await engine.in_thread(sign_of_life, self._app.database, self._app.clock.now(), self._app.relay_trouble)
             engine.shut_down()
+
+    async def _may_go_on(self) -> bool:
+        """After a drain: the rate limit has room again, or it is on us to see whether the relay is well again."""
+        probes = await self._share()
+        allowance = self._engine.dispatcher.allowance
+        was_spent, allowance.is_spent = allowance.is_spent, False
+        if was_spent:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), TICK)
+            return not self._stop.is_set()
+        return probes and not self._stop.is_set()
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT, then drain; a second signal stops at once."""
@@ -93,6 +111,7 @@ class Service:
         self._listen(then=self._look.set)
         metronome = Metronome()
         metronome.every(TICK, "tick", self._tick)
+        metronome.every(SHARE, "share", self._share)
         metronome.every(RESCUE, "rescue", self._rescue)
         supervisor = Supervisor()
         lookout = Lookout(self._app, self._engine, self._roles, self._complaints, supervisor)
@@ -103,6 +122,7 @@ class Service:
         metronome.every(FORGET, "forget", self._forget)
         self._journal.info("started", **self._app.summary(), roles=",".join(sorted(self._roles)))
         _spare_the_collector()
+        await self._share()
         metronome.start()
         self._vitals.came_round(self._app.clock.monotonic())
         try:
@@ -118,6 +138,7 @@ class Service:
             self._journal.info("stopping", in_flight=self._engine.dispatcher.in_flight)
             await self._engine.stop(self._grace)
             await self._end_calls()
+            await self._share()
             await lookout.end()
             self._engine.shut_down()
             self._journal.info("stopped", turns=self._vitals.turns, **self._vitals.mails)
@@ -173,6 +194,15 @@ class Service:
 
     async def _tick(self) -> None:
         self._look.set()
+
+    async def _share(self) -> bool:
+        """Whether it is on us to probe the relay. If the database is away, the next round says so."""
+        if self._sharing is None:
+            return False
+        try:
+            return await self._sharing.exchange(self._engine.in_thread)
+        except NurtureError:
+            return False
 
     async def _rescue(self) -> None:
         try:

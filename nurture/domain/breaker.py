@@ -40,6 +40,11 @@ class Breaker:
     ramp_from: datetime | None = None
     why: str = ""
 
+    @property
+    def is_open(self) -> bool:
+        """No mail flows, but perhaps a probe."""
+        return self.state is not BreakerState.CLOSED
+
     def may_send(self, now: datetime) -> bool:
         """Closed, or time for a probe: then call `probing` before sending, so that it stays one."""
         return self.probe_at is None or now >= self.probe_at

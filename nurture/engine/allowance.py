@@ -1,33 +1,27 @@
-"""The relay's rate limit: at most so many mails begun in any sixty seconds, by this process."""
+"""How many mails may begin now: the relay's limit, shared by all daemons, and less after an outage."""
 
 from __future__ import annotations
 
-from collections import deque
-from datetime import datetime, timedelta
+from datetime import datetime
 
-MINUTE = timedelta(minutes=1)
+from nurture.storage.database import Transaction
+from nurture.storage.relays import RationBook
 
 
 class Allowance:
     """`per_minute` None allows everything. While `halved`, half of it: after an outage nothing comes in a rush."""
 
-    def __init__(self, per_minute: int | None = None) -> None:
-        self._per_minute = per_minute
-        self._taken: deque[tuple[datetime, int]] = deque()
+    def __init__(self, per_minute: int | None = None, relay: str = "relay") -> None:
+        self._per_minute, self._relay = per_minute, relay
         self.halved = False
+        self.is_spent = False  # at the last look: mails wait for nothing but the limit
 
-    def room(self, full: int, now: datetime) -> int:
-        """How many more may begin now, where `full` may otherwise."""
-        if self.halved:
-            full = max(full // 2, 1)
+    def room(self, full: int) -> int:
+        """How many more may be under way, where `full` may otherwise."""
+        return max(full // 2, 1) if self.halved else full
+
+    def book(self, tx: Transaction, now: datetime) -> RationBook | None:
+        """What all daemons have taken of the limit, for the transaction that claims; None without a limit."""
         if self._per_minute is None:
-            return full
-        while self._taken and self._taken[0][0] <= now - MINUTE:
-            self._taken.popleft()
-        most = max(self._per_minute // 2, 1) if self.halved else self._per_minute
-        return max(0, min(full, most - sum(number for _, number in self._taken)))
-
-    def take(self, number: int, now: datetime) -> None:
-        """So many have begun."""
-        if self._per_minute is not None and number:
-            self._taken.append((now, number))
+            return None
+        return RationBook(tx, self._relay, max(self._per_minute // 2, 1) if self.halved else self._per_minute, now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
@@ -75,12 +75,13 @@ class Dispatcher:
         journal: Journal,
         capacity: int = 200,
         per_domain: int | None = None,
+        slowed: Callable[[], Mapping[str, int]] = dict,
         allowance: Allowance | None = None,
         counts: dict[str, int] | None = None,
     ) -> None:
         self._database, self._transport, self._compose = database, transport, compose
         self._owner, self._clock, self._executor, self._journal = owner, clock, executor, journal
-        self._capacity, self._per_domain = capacity, per_domain
+        self._capacity, self._per_domain, self._slowed = capacity, per_domain, slowed
         self.allowance = allowance or Allowance()
         # Gates and outcomes share their commits: it halves them, and what comes of a mail is durable before the next
         # gate on the same connection, so that no more than one mail per connection can end unknown.
@@ -103,15 +104,14 @@ class Dispatcher:
     async def fill(self, applied: Applied) -> int:
         """Claim as much as there is room for, and set it on its way; how many."""
         room = min(self._capacity, self._transport.room(self._capacity)) - len(self._tasks)
-        room = self.allowance.room(room, self._clock()) if room > 0 else 0
+        room = self.allowance.room(room) if room > 0 else 0
         if room <= 0 or self._stopping:
             return 0
         loop = asyncio.get_running_loop()
-        claims = await loop.run_in_executor(self._executor, self._claim, applied, room)
+        claims = await loop.run_in_executor(self._executor, self._claim, applied, room, self._slowed())
         if self.is_stopping:  # nobody would wait for them any more
             await self._give_back([claimed for claimed, _ in claims], self._clock())
             return 0
-        self.allowance.take(len(claims), self._clock())
         for claimed, snapshot in claims:
             hold = Hold(*claimed.key, claimed.epoch)
             task = loop.create_task(self._deliver(applied, claimed, snapshot))
@@ -165,11 +165,20 @@ class Dispatcher:
 
     # --- in the database thread
 
-    def _claim(self, applied: Applied, room: int) -> list[tuple[Claimed, Snapshot]]:
+    def _claim(self, applied: Applied, room: int, slowed: Mapping[str, int]) -> list[tuple[Claimed, Snapshot]]:
         now = self._clock()
 
         def work(tx: Transaction) -> list[tuple[Claimed, Snapshot]]:
-            claims = rows.claim_deliveries(tx, now, self._owner, LEASE, room, per_domain=self._per_domain)
+            book = self.allowance.book(tx, now)
+            most = room if book is None else min(room, book.room)
+            self.allowance.is_spent = most <= 0
+            if most <= 0:
+                return []
+            claims = rows.claim_deliveries(
+                tx, now, self._owner, LEASE, most, per_domain=self._per_domain, slowed=slowed
+            )
+            if book is not None:
+                book.take(len(claims))
             asking = sorted({claim.delivery.contact_id for claim in claims if _asks(applied, claim)})
             known = {s.contact.id: s for s in load_snapshots(tx, asking, applied.needs, now)} if asking else {}
             return [(claim, known.get(claim.delivery.contact_id) or _plain(claim)) for claim in claims]

@@ -15,8 +15,8 @@ from nurture.engine.hold import hold_of, last_sign
 from nurture.storage import standing as rows
 from nurture.storage.controls import Stopped, paused_campaigns, sending_stopped
 from nurture.storage.database import Database, Transaction
-from nurture.storage.duties import relays
 from nurture.storage.heartbeats import Heartbeat, heartbeats
+from nurture.storage.relays import breakers
 from nurture.storage.revisions import latest
 from nurture.storage.standing import Queue, Trouble
 from nurture.storage.suppressions import count_suppressions
@@ -88,7 +88,7 @@ def look(database: Database, now: datetime) -> Standing:
             stopped=sending_stopped(tx),
             seen_at=seen_at,
             relay_trouble=relay_trouble,
-            breakers=_breakers(tx),
+            breakers=breakers(tx),
             daemons=tuple(heartbeats(tx)),
             paused=tuple(sorted(paused_campaigns(tx))),
             revision=revision.number if revision is not None else 0,
@@ -114,11 +114,6 @@ def look_closer(database: Database, now: datetime, applied_at: datetime | None) 
                 *rows.failed_calls(tx, now - TODAY),
             ),
         )
-
-
-def _breakers(tx: Transaction) -> dict[str, Breaker]:
-    """What the daemons share of each relay, where they do."""
-    return {name: Breaker.from_json(state) for name, state in relays(tx).items() if "state" in state}
 
 
 def findings(standing: Standing) -> list[Finding]:

@@ -1,12 +1,15 @@
-"""How many mails are under way to one provider at once, in this process; providers ask for less, and get it."""
+"""How many mails are under way to one provider at once; providers ask for less, and get it.
+
+The slots are those of this process. Whoever is asked for less by a provider tells the other daemons (`news`, `hear`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nurture.domain.breaker import Pace
 from nurture.domain.mailbox_providers import provider_of
@@ -26,6 +29,7 @@ class DomainPaces:
     def __init__(self, initial: Pace | None = None) -> None:
         self._initial = initial or Pace()
         self._lanes: dict[str, _Lane] = {}
+        self._changed: set[str] = set()
 
     @asynccontextmanager
     async def slot(self, recipient: str) -> AsyncIterator[None]:
@@ -37,18 +41,47 @@ class DomainPaces:
         finally:
             lane.busy -= 1
             self._admit(lane)
-            if not lane.busy and not lane.waiting and lane.pace == self._initial:
-                self._lanes.pop(provider, None)  # one lane for each domain ever seen would be a leak
+            self._leave(provider, lane)
 
     def learn(self, recipient: str, attempt: Attempt) -> None:
         """Within the slot: what the provider made of it."""
-        lane = self._lanes.get(provider_of(recipient))
-        if lane is not None:
-            lane.pace = lane.pace.after(classify(attempt))
+        provider = provider_of(recipient)
+        lane = self._lanes.get(provider)
+        if lane is None:
+            return
+        before, lane.pace = lane.pace.limit, lane.pace.after(classify(attempt))
+        if lane.pace.limit != before and min(before, lane.pace.limit) < self._initial.limit:
+            self._changed.add(provider)
 
     def limit(self, recipient: str) -> int:
         lane = self._lanes.get(provider_of(recipient))
         return (lane.pace if lane is not None else self._initial).limit
+
+    @property
+    def slowed(self) -> dict[str, int]:
+        """Provider -> limit, of those that asked for less than everybody is given at first."""
+        usual = self._initial.limit
+        return {provider: lane.pace.limit for provider, lane in self._lanes.items() if lane.pace.limit < usual}
+
+    def news(self) -> dict[str, int | None]:
+        """What has changed in `slowed` since the last time; None for a provider that is as usual again."""
+        slowed, changed = self.slowed, self._changed
+        self._changed = set()
+        return {provider: slowed.get(provider) for provider in sorted(changed)}
+
+    def tell_again(self, providers: Iterable[str]) -> None:
+        """The news of these did not arrive."""
+        self._changed.update(providers)
+
+    def hear(self, slowed: Mapping[str, int]) -> None:
+        """What is slowed for all daemons; what changed here meanwhile stands until it is told."""
+        for provider in slowed.keys() | self.slowed.keys():
+            limit = slowed.get(provider, self._initial.limit)
+            lane = self._lanes.setdefault(provider, _Lane(self._initial))
+            if provider not in self._changed and lane.pace.limit != limit:
+                lane.pace = replace(lane.pace, limit=limit, clean=0)
+                self._admit(lane)
+            self._leave(provider, lane)
 
     async def _enter(self, lane: _Lane) -> None:
         if lane.busy < lane.pace.limit and not lane.waiting:
@@ -63,6 +96,11 @@ class DomainPaces:
                 lane.busy -= 1
                 self._admit(lane)
             raise
+
+    def _leave(self, provider: str, lane: _Lane) -> None:
+        """One lane for each domain ever seen would be a leak."""
+        if not lane.busy and not lane.waiting and lane.pace == self._initial:
+            self._lanes.pop(provider, None)
 
     def _admit(self, lane: _Lane) -> None:
         while lane.waiting and lane.busy < lane.pace.limit:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Select, func, select, tuple_, update
@@ -80,14 +82,16 @@ def claim_deliveries(
     limit: int,
     *,
     per_domain: int | None = None,
+    slowed: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Claimed]:
     """Take up to `limit` deliveries that may go now: transactional first, then by priority, then by time.
 
     Leaves out campaigns that are paused, people with events that no turn has judged (their gates are shut), and what
-    would bring more than `per_domain` deliveries of one recipients' domain into the hands of all daemons together.
+    would bring more than `per_domain` deliveries for one mailbox provider (fewer for those in `slowed`) into the hands
+    of all daemons together.
     Those past `expires_at` are handed out too: their claimer records that.
     """
-    keys = _ready(tx, now, limit, per_domain)
+    keys = _ready(tx, now, limit, per_domain, slowed)
     if not keys:
         return []
     claimed = tx.execute(
@@ -115,14 +119,14 @@ def claim_deliveries(
     ]
 
 
-def _ready(tx: Transaction, now: datetime, limit: int, per_domain: int | None) -> list[Key]:
+def _ready(tx: Transaction, now: datetime, limit: int, per_domain: int | None, slowed: Mapping[str, int]) -> list[Key]:
     """Keys in the order of claims, walking the index rank by rank; PostgreSQL locks them as it goes."""
     if sending_is_shut(tx):
         return []
     paused = paused_campaigns(tx)
     if per_domain is not None and tx.dialect == "postgresql":  # two who count at once would both find room
         tx.execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
-    rooms = _Rooms(in_flight_by_domain(tx) if per_domain is not None else {}, per_domain)
+    rooms = _Rooms(in_flight_by_domain(tx) if per_domain is not None else {}, per_domain, slowed)
     found: list[Key] = []
     rank = -1
     while len(found) < limit:
@@ -150,21 +154,24 @@ _NOTHING_UNSEEN = """
 
 
 class _Rooms:
-    """How many more each domain may have."""
+    """How many more each mailbox provider may have."""
 
-    def __init__(self, busy: Mapping[str, int], most: int | None) -> None:
-        self._busy, self._most = dict(busy), most
+    def __init__(self, busy: Mapping[str, int], most: int | None, slowed: Mapping[str, int]) -> None:
+        self._busy, self._most, self._slowed = dict(busy), most, slowed
 
     @property
     def full(self) -> list[str]:
-        return sorted(name for name, busy in self._busy.items() if self._most is not None and busy >= self._most)
+        return sorted(name for name, busy in self._busy.items() if busy >= self._limit(name))
 
     def enter(self, domain: str | None) -> bool:
-        if self._most is None or domain is None:
+        if domain is None:
             return True
         busy = self._busy.get(domain, 0)
         self._busy[domain] = busy + 1
-        return busy < self._most
+        return busy < self._limit(domain)
+
+    def _limit(self, domain: str) -> float:
+        return inf if self._most is None else min(self._slowed.get(domain, self._most), self._most)
 
 
 def _with_room(tx: Transaction, query: Select[*tuple[Any, ...]], rooms: _Rooms, limit: int) -> list[Key]:
@@ -289,7 +296,7 @@ def gated(tx: Transaction, holds: Sequence[Hold], owner: str) -> set[Key]:
 
 
 def in_flight_by_domain(tx: Transaction) -> dict[str, int]:
-    """Recipient domain -> deliveries any daemon holds now."""
+    """Mailbox provider -> deliveries any daemon holds now."""
     rows = tx.execute(select(_d.domain, func.count()).where(sql(HELD), _d.domain.is_not(None)).group_by(_d.domain))
     return {row[0]: row[1] for row in rows}
 

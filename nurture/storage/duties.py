@@ -1,32 +1,20 @@
-"""What daemons share: single duties, the state of relays, marks on the database itself."""
+"""What daemons share: single duties, and marks on the database itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_postgres
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy import delete, insert, select
 
 from nurture.errors import StorageError
 from nurture.storage.addresses import address_hash
 from nurture.storage.database import Transaction
-from nurture.storage.tables import duties, marks, relay_state
+from nurture.storage.tables import duties, marks
 from nurture.storage.types import sql
 
 ADDRESS_MARK = "address_secret"
-
-
-@dataclass(frozen=True, slots=True)
-class RelayState:
-    """What all daemons know of a relay; hand `version` back when writing."""
-
-    state: Mapping[str, Any]
-    version: int
-    updated_at: datetime | None
 
 
 def hold_duty(tx: Transaction, name: str, owner: str, now: datetime, lease: timedelta) -> bool:
@@ -48,30 +36,6 @@ def hold_duty(tx: Transaction, name: str, owner: str, now: datetime, lease: time
 
 def leave_duty(tx: Transaction, name: str, owner: str) -> None:
     tx.execute(delete(duties).where(duties.c.name == name, duties.c.owner == owner))
-
-
-def relay(tx: Transaction, name: str) -> RelayState:
-    """The shared state of a relay; empty with version 0 if nobody wrote one."""
-    c = relay_state.c
-    row = tx.execute(select(c.state, c.version, c.updated_at).where(c.relay == name)).first()
-    return RelayState(*row) if row is not None else RelayState({}, 0, None)
-
-
-def relays(tx: Transaction) -> Mapping[str, Mapping[str, Any]]:
-    """Relay -> its shared state, for all that were ever written of."""
-    return {row[0]: row[1] for row in tx.execute(select(relay_state.c.relay, relay_state.c.state))}
-
-
-def write_relay(tx: Transaction, name: str, state: Mapping[str, Any], version: int, now: datetime) -> bool:
-    """Write it, if nobody has written since `version` was read."""
-    values = {"state": state, "version": version + 1, "updated_at": now}
-    if version:
-        c = relay_state.c
-        changed = tx.execute(update(relay_state).where(c.relay == name, c.version == version).values(values))
-        return changed.rowcount == 1
-    new = insert_postgres(relay_state) if tx.dialect == "postgresql" else insert_sqlite(relay_state)
-    written = new.on_conflict_do_nothing().returning(relay_state.c.relay)
-    return tx.execute(written, {"relay": name, **values}).first() is not None
 
 
 def mark(tx: Transaction, name: str, value: Mapping[str, Any] | None, now: datetime) -> None:

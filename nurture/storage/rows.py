@@ -14,6 +14,7 @@ from nurture.domain.delivery import Delivery, DeliveryState
 from nurture.domain.enrolment import Enrolment, EnrolmentState, Grant, LeftBy
 from nurture.domain.event import NOTHING
 from nurture.domain.ledger import Fact
+from nurture.domain.mailbox_providers import provider_of
 from nurture.domain.programme import MailKind
 from nurture.storage.addresses import canonical, domain_of
 from nurture.storage.bulk import Insert, Values
@@ -223,8 +224,9 @@ def rank_of(kind: MailKind, priority: int) -> int:
 
 
 def _domain(email: str | None) -> str | None:
+    """What mails are paced by: the provider, who may stand behind several domains."""
     try:
-        return domain_of(canonical(email)) if email else None
+        return provider_of(domain_of(canonical(email))) if email else None
     except ValueError:
         return None
 

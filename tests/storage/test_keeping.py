@@ -226,16 +226,6 @@ def test_a_duty_by_the_clock_of_the_server(postgres_server: Any, world: World) -
     postgres_server.drop(url)
 
 
-def test_the_state_of_a_relay_is_not_overwritten_by_who_saw_an_older_one(world: World) -> None:
-    with world.database.write() as tx:
-        assert duties.relay(tx, "main").version == 0
-        assert duties.write_relay(tx, "main", {"open": True}, 0, world.now)
-        assert not duties.write_relay(tx, "main", {"open": False}, 0, world.now)
-        assert duties.write_relay(tx, "main", {"failures": 2}, 1, world.now)
-        assert not duties.write_relay(tx, "main", {}, 1, world.now)
-        assert duties.relay(tx, "main") == duties.RelayState({"failures": 2}, 2, world.now)
-
-
 def test_marks_are_kept_and_forgotten(world: World) -> None:
     with world.database.write() as tx:
         duties.mark(tx, "hold", {"why": "clock"}, world.now)

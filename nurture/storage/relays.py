@@ -1,0 +1,81 @@
+"""What daemons share about a relay, in one row each: the breaker and the paces, and the ration of mails a minute."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+from nurture.domain.breaker import Breaker
+from nurture.domain.ration import Ration
+from nurture.domain.shared_relay import News, SharedRelay
+from nurture.storage.database import Transaction
+from nurture.storage.tables import relay_state
+from nurture.storage.types import sql
+
+_r = relay_state.c
+
+
+def version_of(tx: Transaction, name: str) -> int:
+    """Changes whenever something is written about this relay; 0 before the first time."""
+    return tx.execute(select(_r.version).where(_r.relay == name)).scalar() or 0
+
+
+def known_of(tx: Transaction, name: str) -> SharedRelay:
+    return SharedRelay.from_json(tx.execute(select(_r.state).where(_r.relay == name)).scalar() or {})
+
+
+def breakers(tx: Transaction) -> dict[str, Breaker]:
+    """Relay -> its breaker, for all that a daemon has told of."""
+    rows = tx.execute(select(_r.relay, _r.state))
+    return {name: SharedRelay.from_json(state).breaker for name, state in rows if "breaker" in state}
+
+
+def tell(tx: Transaction, name: str, news: News, owner: str, now: datetime) -> SharedRelay:
+    """Add the news of one daemon; what all know then. Nobody else writes it meanwhile."""
+    state = _locked(tx, name, now)
+    known = SharedRelay.from_json(state)
+    after = known.after(news, owner, now)
+    if after != known:
+        _write(tx, name, after.to_json(), now)
+    return after
+
+
+class RationBook:
+    """The ration of one relay, to be shared out within the transaction that claims the mails.
+
+    By the clock of the server, where there is one: hosts whose clocks differ would else each find room of their own.
+    """
+
+    def __init__(self, tx: Transaction, relay: str, per_minute: int, now: datetime) -> None:
+        self._tx, self._name, self._per_minute, self._now = tx, f"{relay} per minute", per_minute, now
+        self._ration = Ration.from_json(_locked(tx, self._name, now))
+        self._at = now.timestamp()
+        if tx.database.leases_by_server:
+            self._at = float(tx.execute(sql("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+
+    @property
+    def room(self) -> int:
+        return self._ration.room(self._per_minute, self._at)
+
+    def take(self, number: int) -> None:
+        if number:
+            _write(self._tx, self._name, self._ration.take(number, self._per_minute, self._at).to_json(), self._now)
+
+
+def _locked(tx: Transaction, name: str, now: datetime) -> dict[str, object]:
+    """The state, held until the transaction ends. SQLite has one writer at a time anyway."""
+    query = select(_r.state).where(_r.relay == name).with_for_update()
+    found = tx.execute(query).scalar()
+    if found is None:
+        new = insert_postgres(relay_state) if tx.dialect == "postgresql" else insert_sqlite(relay_state)
+        tx.execute(new.on_conflict_do_nothing(), {"relay": name, "state": {}, "version": 0, "updated_at": now})
+        found = tx.execute(query).scalar()
+    return found or {}
+
+
+def _write(tx: Transaction, name: str, state: dict[str, object], now: datetime) -> None:
+    changed = update(relay_state).where(_r.relay == name)
+    tx.execute(changed.values(state=state, version=_r.version + 1, updated_at=now))
