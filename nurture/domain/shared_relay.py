@@ -21,8 +21,8 @@ MOST_PACES = 500  # providers; whoever is left out begins at the usual pace agai
 class News:
     """What one daemon has to tell.
 
-    `turned`: its breaker, if that opened or closed. `wants_probe`: mail waits for an open breaker. `has_started`: it has
-    not tried this relay yet; perhaps it was started because somebody has repaired it. `paces`: provider -> how many
+    `turned`: its breaker, if that opened or closed. `wants_probe`: mail waits for an open breaker. `has_started`: it
+    has not tried this relay yet; perhaps it was started because somebody has repaired it. `paces`: provider -> how many
     mails at once, where that has become less than usual; None where it is as usual again.
     """
 

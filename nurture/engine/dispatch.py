@@ -165,7 +165,9 @@ class Dispatcher:
 
     # --- in the database thread
 
-    def _claim(self, applied: Applied, room: int, slowed: Mapping[str, int]) -> list[tuple[Claimed, Snapshot]]:
+    def _claim(
+        self, applied: Applied, room: int, slowed: Mapping[str, int] | None = None
+    ) -> list[tuple[Claimed, Snapshot]]:
         now = self._clock()
 
         def work(tx: Transaction) -> list[tuple[Claimed, Snapshot]]:
@@ -175,7 +177,7 @@ class Dispatcher:
             if most <= 0:
                 return []
             claims = rows.claim_deliveries(
-                tx, now, self._owner, LEASE, most, per_domain=self._per_domain, slowed=slowed
+                tx, now, self._owner, LEASE, most, per_domain=self._per_domain, slowed=slowed or {}
             )
             if book is not None:
                 book.take(len(claims))

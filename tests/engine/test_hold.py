@@ -80,7 +80,7 @@ def test_a_clock_that_jumps_puts_everything_on_hold(build: Build, server: Script
         async with house.engine() as engine:
             service._engine = engine
             clock.off = timedelta(seconds=seconds)
-            assert not await service._round()
+            assert not (await service._round()).more
             await service._rescue()
 
     asyncio.run(live())
@@ -105,9 +105,9 @@ def test_a_jump_that_cannot_be_written_down_is_not_forgotten(build: Build, monke
             service._engine = engine
             clock.off = timedelta(hours=1)
             monkeypatch.setattr(module, "put_on_hold", busy)
-            assert not await service._round()
+            assert not (await service._round()).more
             monkeypatch.undo()
-            assert not await service._round()
+            assert not (await service._round()).more
 
     asyncio.run(live())
     assert "jumped" in str(why_held(house.database))
