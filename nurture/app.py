@@ -66,7 +66,6 @@ class App:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.root = root or Path()
-        self.workers = 1  # daemons of this kind on this host: they share its limits
         self.vitals = Vitals()
         self.relay_trouble: str | None = None  # what the relay said, while it takes no mail
 

@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     dkim_domain: str | None = Field(None, description="sign with DKIM for this domain")
     dkim_selector: str | None = Field(None, description="selector of the DKIM key")
     dkim_key_file: Path | None = Field(None, description="private key in PEM, RSA (2048 bits or more) or Ed25519")
-    mails_per_minute: int | None = Field(None, ge=1, description="the relay's limit, for each nurture run")
+    mails_per_minute: int | None = Field(None, ge=1, description="the relay's limit, for all daemons together")
     per_domain: int = Field(5, ge=1, le=100, description="how many connections at once for one mailbox provider")
     log_format: str = Field("auto", pattern="^(auto|text|json)$", description="`text`, `json`, or `auto`: by terminal")
     log_addresses: bool = Field(False, description="write addresses to the log in clear instead of a keyed hash")

@@ -68,7 +68,6 @@ def run(
     app = session.app
     _ = session.database
     app.require_ready()
-    app.workers = worker_of or 1
     chosen = frozenset(Role(role) for role in roles)
     companions = [_web_server(app, address)] if address is not None else []
     alone = worker_of is None

@@ -14,7 +14,7 @@ from nurture.domain.delivery import DeliveryState
 from nurture.engine.hold import hold_of, last_sign
 from nurture.storage import standing as rows
 from nurture.storage.controls import Stopped, paused_campaigns, sending_stopped
-from nurture.storage.database import Database, Transaction
+from nurture.storage.database import Database
 from nurture.storage.heartbeats import Heartbeat, heartbeats
 from nurture.storage.relays import breakers
 from nurture.storage.revisions import latest

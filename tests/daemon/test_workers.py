@@ -60,15 +60,6 @@ def test_workers_end_in_order_when_their_parent_is_killed(file_shop: Shop) -> No
     until(lambda: not any(is_alive(pid) for pid in children), 20, "the workers outlive their parent")
 
 
-def test_the_relays_limit_is_shared_between_the_workers_of_one_run(file_shop: Shop) -> None:
-    file_shop.people(30)
-    parent = file_shop.start("--workers", "2", NURTURE_MAILS_PER_MINUTE="10")
-    until(lambda: len(parent.events("started")) == 2, 60, parent.text)
-    file_shop.until_settled(10)
-    assert parent.end() == 0, parent.text
-    assert file_shop.states()["sent"] == 10
-
-
 class Notes:
     """A journal that remembers."""
 
