@@ -88,7 +88,7 @@ def look(database: Database, now: datetime) -> Standing:
             stopped=sending_stopped(tx),
             seen_at=seen_at,
             relay_trouble=relay_trouble,
-            breakers=breakers(tx),
+            breakers=breakers(tx, now),
             daemons=tuple(heartbeats(tx)),
             paused=tuple(sorted(paused_campaigns(tx))),
             revision=revision.number if revision is not None else 0,

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgres
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
-from nurture.domain.breaker import Breaker
+from nurture.domain.breaker import LAST_PROBE, Breaker
 from nurture.domain.ration import Ration
 from nurture.domain.shared_relay import News, SharedRelay
 from nurture.storage.database import Transaction
@@ -27,9 +27,12 @@ def known_of(tx: Transaction, name: str) -> SharedRelay:
     return SharedRelay.from_json(tx.execute(select(_r.state).where(_r.relay == name)).scalar() or {})
 
 
-def breakers(tx: Transaction) -> dict[str, Breaker]:
-    """Relay -> its breaker, for all that a daemon has told of."""
-    rows = tx.execute(select(_r.relay, _r.state))
+def breakers(tx: Transaction, now: datetime) -> dict[str, Breaker]:
+    """Relay -> its breaker, where something happened of late: one that is open while mail waits is probed by then.
+
+    So a relay that nobody uses any more is not complained about for ever.
+    """
+    rows = tx.execute(select(_r.relay, _r.state).where(_r.updated_at > now - 2 * LAST_PROBE))
     return {name: SharedRelay.from_json(state).breaker for name, state in rows if "breaker" in state}
 
 
