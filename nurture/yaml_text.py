@@ -38,7 +38,7 @@ MAX_NODES = 20_000
 Path = tuple[str | int, ...]
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\Z")
-_FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})?(\.[0-9]*)?([eE][-+]?[0-9]{1,3})?\Z")
+_FLOAT = re.compile(r"[-+]?(?=\.?[0-9])(0|[1-9][0-9]{0,17})?(\.[0-9]*)?([eE][-+]?[0-9]{1,3})?\Z")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
@@ -245,7 +245,7 @@ class _Builder:
             return _BOOLS[text]
         if _INT.match(text):
             return int(text)
-        if _FLOAT.match(text) and any(char.isdigit() for char in text):
+        if _FLOAT.match(text):
             number = float(text)
             if not math.isfinite(number):
                 raise self._problem(event, f"the number {text} is too large")

@@ -44,14 +44,25 @@ class Advanced:
 
 
 def advance(
-    database: Database, programme: Programme, needs: SnapshotNeeds, now: datetime, limit: int = BATCH
+    database: Database,
+    programme: Programme,
+    needs: SnapshotNeeds,
+    now: datetime,
+    limit: int = BATCH,
+    *,
+    newest: bool = False,
 ) -> Advanced:
-    """Give up to `limit` due contacts their turn. None due: zero turns, and nothing was written."""
-    return database.transact(lambda tx: _advance(tx, programme, needs, now, limit))
+    """Give up to `limit` due contacts their turn, the `newest` or those who have waited longest.
+
+    None due: zero turns, and nothing was written.
+    """
+    return database.transact(lambda tx: _advance(tx, programme, needs, now, limit, newest))
 
 
-def _advance(tx: Transaction, programme: Programme, needs: SnapshotNeeds, now: datetime, limit: int) -> Advanced:
-    ids = claim_due(tx, now, limit)
+def _advance(
+    tx: Transaction, programme: Programme, needs: SnapshotNeeds, now: datetime, limit: int, newest: bool
+) -> Advanced:
+    ids = claim_due(tx, now, limit, newest=newest)
     if not ids:
         return Advanced()
     advanced = Advanced(claimed=len(ids))

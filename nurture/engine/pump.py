@@ -77,6 +77,7 @@ class Pump:
         self._clock, self._executor, self._journal = clock, executor, journal
         self._roles, self._batch = roles, batch
         self._stopping = False
+        self._newest_next = False
 
     async def tick(self) -> Pumped:
         """One round: a batch of due turns, and as many mails as there is room for."""
@@ -128,10 +129,16 @@ class Pump:
             return self._applied(tx), waiting(tx, self._clock())
 
     async def _advance(self, applied: Applied) -> Advanced:
-        def work() -> Advanced:
-            return advance(self._database, applied.programme, applied.needs, self._clock(), self._batch)
+        newest = self._newest_next
 
-        return await self._in_thread(work)
+        def work() -> Advanced:
+            now = self._clock()
+            return advance(self._database, applied.programme, applied.needs, now, self._batch, newest=newest)
+
+        advanced = await self._in_thread(work)
+        # Behind a backlog, whoever was told of just now would wait for all of it: every other batch is theirs.
+        self._newest_next = not newest and advanced.claimed >= self._batch
+        return advanced
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)

@@ -17,38 +17,43 @@ from nurture.storage.types import BigId, among, sql
 
 # One lock on the queue row and one on the contact, neither ever waited for: claims cannot collide or deadlock. The
 # contact's is the weakest that keeps other turns out; it does not hold up events that refer to her.
-_CLAIM_POSTGRES = sql("""
+_CLAIM_POSTGRES = """
     WITH picked AS (
         SELECT due.at, due.contact_id FROM due JOIN contacts ON contacts.id = due.contact_id
-        WHERE due.at <= :now ORDER BY due.at, due.contact_id LIMIT :limit
+        WHERE due.at <= :now ORDER BY due.at {way}, due.contact_id {way} LIMIT :limit
         FOR UPDATE OF due SKIP LOCKED FOR NO KEY UPDATE OF contacts SKIP LOCKED
     )
     DELETE FROM due USING picked WHERE due.at = picked.at AND due.contact_id = picked.contact_id
     RETURNING due.contact_id
-""")
+"""
+_CLAIM_OLDEST, _CLAIM_NEWEST = (sql(_CLAIM_POSTGRES.format(way=way)) for way in ("ASC", "DESC"))
 
 INSERT_DUE = Insert(due, ("at", "contact_id"), conflict="DO NOTHING")
-_DUE = Query(
-    select(due.c.at, due.c.contact_id)
-    .where(sql("at <= :now"))
-    .order_by(due.c.at, due.c.contact_id)
-    .limit(bindparam("limit", type_=BigId))
-)
-_DELETE_DUE = sql("DELETE FROM due WHERE (at, contact_id) <= (:until, :last)")
+_due_now = select(due.c.at, due.c.contact_id).where(sql("at <= :now")).limit(bindparam("limit", type_=BigId))
+_OLDEST = Query(_due_now.order_by(due.c.at, due.c.contact_id))
+_NEWEST = Query(_due_now.order_by(due.c.at.desc(), due.c.contact_id.desc()))
+_DELETE_OLDEST = sql("DELETE FROM due WHERE (at, contact_id) <= (:until, :last)")
+_DELETE_NEWEST = sql("DELETE FROM due WHERE (at, contact_id) >= (:until, :last) AND at <= :now")
 
 
-def claim_due(tx: Transaction, now: datetime, limit: int) -> list[int]:
+def claim_due(tx: Transaction, now: datetime, limit: int, *, newest: bool = False) -> list[int]:
     """Take up to `limit` queue rows that are due and hold their contacts until the transaction ends; their ids.
 
+    Those who have waited longest, or the `newest`: behind a backlog, whoever was told of just now is among them.
     No lease: the rows come back by themselves if the transaction dies. Ids are unique, and in ascending order.
     """
     if tx.dialect == "postgresql":
-        return sorted({row[0] for row in tx.execute(_CLAIM_POSTGRES, {"now": now, "limit": limit})})
-    rows = _DUE(tx, now=now, limit=limit)
+        return sorted(
+            {row[0] for row in tx.execute(_CLAIM_NEWEST if newest else _CLAIM_OLDEST, {"now": now, "limit": limit})}
+        )
+    rows = (_NEWEST if newest else _OLDEST)(tx, now=now, limit=limit)
     if not rows:
         return []
     at, contact_id = rows[-1]
-    tx.execute(_DELETE_DUE, {"until": at, "last": contact_id})
+    if newest:
+        tx.execute(_DELETE_NEWEST, {"until": at, "last": contact_id, "now": now})
+    else:
+        tx.execute(_DELETE_OLDEST, {"until": at, "last": contact_id})
     return sorted({row[1] for row in rows})
 
 
