@@ -316,6 +316,21 @@ def upgrade() -> None:
     op.create_index(op.f("ix_ledger_contact_id_id"), "ledger", ["contact_id", "id"], unique=False)
 
     op.create_table(
+        "kept_mails",
+        sa.Column("contact_id", BigId, autoincrement=False, nullable=False),
+        sa.Column("seq", BigId, autoincrement=False, nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("envid", sa.Text(), nullable=True),
+        sa.Column("needs_smtputf8", sa.Boolean(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contacts.id"], name=op.f("fk_kept_mails_contact_id_contacts"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("contact_id", "seq", name=op.f("pk_kept_mails")),
+    )
+
+    op.create_table(
         "outgoing",
         sa.Column("id", BigId, nullable=False),
         sa.Column("contact_id", BigId, nullable=False),
@@ -362,6 +377,7 @@ def downgrade() -> None:
     op.drop_table("stage_changes")
     op.drop_table("outgoing")
     op.drop_table("ledger")
+    op.drop_table("kept_mails")
     op.drop_table("events")
     op.drop_table("enrolments")
     op.drop_table("deliveries")

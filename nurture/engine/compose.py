@@ -1,7 +1,7 @@
 """Compose: a delivery and its person become the one sequence of octets that is signed, sent, and sent again if need be.
 
 Everything that names the mail (Message-ID, return path, links, Date) is fixed by the delivery, so that a second attempt
-at the same delivery is the same mail.
+at the same delivery is the same mail. Where a first copy may have arrived, it is not even built again: it was kept.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from nurture.rendering.message import Envelope, MessageHeaders, MessageSigner, S
 from nurture.rendering.renderer import Rendered
 from nurture.sending.mail import OutgoingMail
 from nurture.storage.deliveries import Claimed
+from nurture.storage.kept_mails import KeptMail
 
 TEST_MARK = "[TEST] "
 
@@ -142,6 +143,22 @@ class Composer:
             stream=Stream(campaign.topic, topic.title) if topic is not None and campaign.topic else None,
             feedback_id=_feedback_id(campaign.name, send.id, send.kind, domain),
         )
+
+
+def kept_of(claimed: Claimed, mail: OutgoingMail) -> KeptMail:
+    """What is kept of a mail that may have to go once more."""
+    return KeptMail(*claimed.key, mail.envelope_sender, mail.recipient, mail.envid, mail.needs_smtputf8, mail.data)
+
+
+def again(kept: KeptMail, contact: Contact) -> OutgoingMail | None:
+    """A mail of unknown fate, as it was; None where she has another address by now: then it does not go again."""
+    try:
+        recipient = Envelope.of(kept.sender, contact.email or "").recipient
+    except AddressError:
+        return None
+    if recipient != kept.recipient:
+        return None
+    return OutgoingMail(kept.sender, kept.recipient, kept.data, kept.envid, kept.needs_smtputf8)
 
 
 def _addresses(links: Links, delivery: Delivery) -> Addresses:

@@ -13,19 +13,18 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
 from nurture.domain.arbitration import allowed_from
 from nurture.domain.delivery import DeliveryState
+from nurture.domain.programme import MailKind
 from nurture.domain.recheck import Proceed, recheck
-from nurture.domain.retry import Attempt
 from nurture.domain.snapshot import Snapshot
 from nurture.engine import outcome as judge
 from nurture.engine.allowance import Allowance
-from nurture.engine.feedback import report_dead_address
+from nurture.engine.compose import again, kept_of
 from nurture.engine.group_commit import GroupCommit
 from nurture.engine.revisions import Applied
 from nurture.errors import TemplateError
@@ -258,8 +257,6 @@ class Dispatcher:
             return
         await self._record(outcome)
         self.counts[outcome.state.value] = self.counts.get(outcome.state.value, 0) + 1
-        if outcome.attempt is not None and judge.is_dead_address(outcome.attempt):
-            await self._report(claimed, outcome.attempt)
 
     async def _outcome(self, applied: Applied, claimed: Claimed, snapshot: Snapshot) -> Outcome:
         now = self._clock()
@@ -267,19 +264,27 @@ class Dispatcher:
         if not isinstance(judged, Proceed):
             return judge.of_recheck(claimed, judged, now)
         try:
-            mail = self._compose(applied, judged, claimed)
+            mail = self._mail(applied, judged, claimed)
         except TemplateError as error:
             self._journal.error("template error", **_who(claimed), template=error.template, error=str(error))
             return judge.of_template_error(claimed, str(error), now)
-        attempt = await self._transport.send(mail, lambda: self._pass(applied, judged, claimed))
+        if mail is None:
+            return judge.of_moved(claimed, now)
+        attempt = await self._transport.send(mail, lambda: self._pass(applied, judged, claimed, mail))
         return judge.of_attempt(claimed, attempt, self._clock(), random.uniform(0, 1))
 
-    async def _pass(self, applied: Applied, judged: Proceed, claimed: Claimed) -> bool:
+    def _mail(self, applied: Applied, judged: Proceed, claimed: Claimed) -> OutgoingMail | None:
+        if claimed.kept is not None:
+            return again(claimed.kept, claimed.contact)
+        return self._compose(applied, judged, claimed)
+
+    async def _pass(self, applied: Applied, judged: Proceed, claimed: Claimed, mail: OutgoingMail) -> bool:
         """The gate. The wire may have taken long since the recheck, so the hours are asked once more."""
         delivery, now = claimed.delivery, self._clock()
         if allowed_from(applied.programme, judged.campaign, judged.send, now, claimed.contact.zone) > now:
             return False
-        request = GateRequest(delivery.contact_id, delivery.seq, claimed.epoch, claimed.contact.version)
+        keep = kept_of(claimed, mail) if delivery.kind is MailKind.TRANSACTIONAL else None
+        request = GateRequest(delivery.contact_id, delivery.seq, claimed.epoch, claimed.contact.version, keep)
         passed = await self._marks.submit(request)
         if isinstance(passed, DatabaseFault):
             raise passed
@@ -293,7 +298,7 @@ class Dispatcher:
             if written.fault in _ABOUT_A_ROW and (outcome.attempt is not None or outcome.facts):
                 # The words cannot be stored; what they mean can.
                 self._journal.error("outcome written without words", **_named(outcome), error=str(written))
-                outcome = replace(outcome, attempt=None, facts=())
+                outcome = outcome.without_words()
                 continue
             if not waits:  # said once: it may wait for hours, and so may two hundred others
                 self._journal.warning("outcome waits for the database", **_named(outcome), error=str(written))
@@ -301,16 +306,6 @@ class Dispatcher:
             await asyncio.sleep(DATABASE_PAUSE)
         if not written:
             self._journal.warning("outcome came too late", **_named(outcome))
-
-    async def _report(self, claimed: Claimed, attempt: Attempt) -> None:
-        while True:
-            try:
-                await self._in_thread(report_dead_address, self._database, claimed, attempt, self._clock())
-            except DatabaseFault as fault:
-                self._journal.warning("bounce waits for the database", **_who(claimed), error=str(fault))
-                await asyncio.sleep(DATABASE_PAUSE)
-            else:
-                return
 
     async def _give_back(self, claims: Sequence[Claimed], not_before: datetime) -> None:
         holds = [Hold(*claimed.key, claimed.epoch) for claimed in claims]

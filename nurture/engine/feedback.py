@@ -1,4 +1,4 @@
-"""What the wire and the mailbox tell us of a person becomes an event, through the front door like everything else."""
+"""What the wire tells us of a person becomes an event of hers, in the same commit as the outcome it came with."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ from datetime import datetime
 
 from nurture.domain.consent import BOUNCED
 from nurture.domain.retry import Attempt
-from nurture.engine.ingest import IncomingEvent, ingest
-from nurture.storage.database import Database
+from nurture.domain.suppression import Suppression, suppression_for
 from nurture.storage.deliveries import Claimed
+from nurture.storage.events import Arrival
+from nurture.storage.identities import Identity
 
 
-def report_dead_address(database: Database, claimed: Claimed, attempt: Attempt, now: datetime) -> None:
-    """The relay said at once that nobody lives there."""
+def dead_address(claimed: Claimed, attempt: Attempt, now: datetime) -> Arrival | None:
+    """The event of an address at which nobody lives, where this one reply is enough to never write to it again."""
+    if attempt.code is None:
+        return None
+    weight = suppression_for(code=attempt.code, enhanced=attempt.enhanced, text=attempt.text)
+    if weight is not Suppression.NOW:
+        return None
     delivery = claimed.delivery
-    event = IncomingEvent(
+    return Arrival(
+        who=Identity(contact_id=delivery.contact_id),
         name=BOUNCED,
-        contact_id=delivery.contact_id,
+        at=now,
         properties={
             "campaign": delivery.campaign,
             "step": delivery.step,
@@ -27,4 +34,3 @@ def report_dead_address(database: Database, claimed: Claimed, attempt: Attempt, 
         message_id=f"bounce-{delivery.contact_id}-{delivery.seq}",
         source="relay",
     )
-    ingest(database, [event], now, trusted=True)

@@ -10,7 +10,7 @@ from nurture.domain.delivery import DeliveryState
 from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.recheck import Dropped, NotNow
 from nurture.domain.retry import Attempt, Fault, Retry, Verdict, classify, next_retry, resend_at
-from nurture.domain.suppression import Suppression, suppression_for
+from nurture.engine.feedback import dead_address
 from nurture.storage.deliveries import Claimed
 from nurture.storage.outcomes import Outcome
 
@@ -51,6 +51,7 @@ def of_attempt(claimed: Claimed, attempt: Attempt, now: datetime, jitter: float)
             not_before = now + JUDGE_AGAIN
         case Retry.NEVER:
             pass
+    state = _honest(claimed, state)
     tried = None if attempt.fault in _NOT_TRIED else attempt
     facts = (
         ()
@@ -70,6 +71,7 @@ def of_attempt(claimed: Claimed, attempt: Attempt, now: datetime, jitter: float)
         uses_try=verdict.uses_try,
         lost=lost,
         facts=facts,
+        told=dead_address(claimed, attempt, now),
     )
 
 
@@ -88,17 +90,14 @@ def of_recheck(claimed: Claimed, judged: NotNow | Dropped, now: datetime) -> Out
     return outcome
 
 
+def of_moved(claimed: Claimed, now: datetime) -> Outcome:
+    """A mail of unknown fate whose person has another address since: the old one is not hers to write to any more."""
+    return _unsent(claimed, DeliveryState.SKIPPED, Reason.NO_ADDRESS, now, None, {})
+
+
 def of_template_error(claimed: Claimed, told: str, now: datetime) -> Outcome:
     """The mail cannot be said to this person: the step is skipped, and somebody must look."""
     return _unsent(claimed, DeliveryState.SKIPPED, Reason.TEMPLATE_ERROR, now, None, {"error": told[:500]})
-
-
-def is_dead_address(attempt: Attempt) -> bool:
-    """Whether this one reply is enough to never write to the address again."""
-    if attempt.code is None:
-        return False
-    weight = suppression_for(code=attempt.code, enhanced=attempt.enhanced, text=attempt.text)
-    return weight is Suppression.NOW
 
 
 def _unsent(
@@ -109,7 +108,7 @@ def _unsent(
     not_before: datetime | None,
     detail: dict[str, Any],
 ) -> Outcome:
-    delivery = claimed.delivery
+    delivery, state = claimed.delivery, _honest(claimed, state)
     fact = Fact(now, _KINDS[state], reason, delivery.campaign, delivery.enrolment, delivery.step, delivery.seq, detail)
     return Outcome(
         contact_id=delivery.contact_id,
@@ -121,6 +120,14 @@ def _unsent(
         not_before=not_before,
         facts=(fact,),
     )
+
+
+def _honest(claimed: Claimed, state: DeliveryState) -> DeliveryState:
+    """Where a first copy may have arrived, no later refusal makes it certain that none did."""
+    return DeliveryState.UNKNOWN if claimed.unknowns and state in _DID_NOT_GO else state
+
+
+_DID_NOT_GO = frozenset({DeliveryState.REJECTED, DeliveryState.EXPIRED, DeliveryState.SKIPPED, DeliveryState.CANCELLED})
 
 
 def _fact(

@@ -17,7 +17,7 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 from sqlalchemy.types import TypeEngine
 
 from nurture.storage.database import Transaction
-from nurture.storage.types import UTCDateTime, array, dump_json, instant_of, load_json, micros
+from nurture.storage.types import Batch, UTCDateTime, array, dump_json, instant_of, load_json, micros
 
 Values = tuple[Any, ...]
 Statement = Select[*Values] | ReturningUpdate[*Values] | ReturningDelete[*Values]
@@ -205,3 +205,9 @@ def _array_type(kind: TypeEngine[Any]) -> str:
         if isinstance(kind, ours):
             return theirs
     return "text[]"
+
+
+def in_batch(tx: Transaction, keys: Batch) -> str:
+    """The condition that (contact_id, seq) is among the first two columns of the batch."""
+    first, second = list(keys.columns)[:2]
+    return f"(contact_id, seq) IN (SELECT {first}, {second} FROM {keys.sql(tx.dialect)} AS keys)"

@@ -23,6 +23,7 @@ from nurture.storage.tables import (
     due,
     enrolments,
     events,
+    kept_mails,
     ledger,
     outgoing,
     stage_changes,
@@ -31,7 +32,17 @@ from nurture.storage.tables import (
 from nurture.storage.types import among
 
 _c = contacts.c
-PERSONAL: tuple[Table, ...] = (events, stage_changes, consents, enrolments, deliveries, attempts, outgoing, ledger)
+PERSONAL: tuple[Table, ...] = (
+    events,
+    stage_changes,
+    consents,
+    enrolments,
+    deliveries,
+    attempts,
+    kept_mails,
+    outgoing,
+    ledger,
+)
 
 
 def get(tx: Transaction, contact_id: int) -> Contact | None:

@@ -19,11 +19,12 @@ from sqlalchemy import Select, func, select, tuple_, update
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import Delivery
 from nurture.domain.enrolment import Enrolment
+from nurture.storage.bulk import in_batch
 from nurture.storage.controls import GATE_LOCK, paused_campaigns, sending_is_shut
 from nurture.storage.database import Transaction
+from nurture.storage.kept_mails import KeptMail, keep, kept
 from nurture.storage.rows import contact_of, delivery_of, enrolment_of, select_contacts
 from nurture.storage.tables import HELD, READY, SHUT, contacts, deliveries, enrolments
-from nurture.storage.turns import in_batch
 from nurture.storage.types import Batch, BigId, UTCDateTime, among, sql
 
 _d = deliveries.c
@@ -38,7 +39,8 @@ _GATES = Batch(key_contact="int", key_seq="int", key_epoch="int", key_version="i
 class Claimed:
     """A delivery of ours until the lease ends, with what its mail is made of, as it was at the claim.
 
-    `tries` is how many tries of this person are used up, `unknowns` how often its fate was lost.
+    `tries` is how many tries of this person are used up, `unknowns` how often its fate was lost. `kept` is the mail as
+    it went before, where nobody knows whether it arrived: it goes once more as it was.
     """
 
     delivery: Delivery
@@ -49,6 +51,7 @@ class Claimed:
     domain: str | None
     contact: Contact
     enrolment: Enrolment
+    kept: KeptMail | None = None
 
     @property
     def key(self) -> Key:
@@ -66,12 +69,13 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """Ask for the gate of one delivery, whose contact was judged at `version`."""
+    """Ask for the gate of one delivery, whose contact was judged at `version`; `keep` what may have to go again."""
 
     contact_id: int
     seq: int
     epoch: int
     version: int
+    keep: KeptMail | None = None
 
 
 def claim_deliveries(
@@ -103,6 +107,7 @@ def claim_deliveries(
     ).mappings()
     rows = {(row["contact_id"], row["seq"]): row for row in claimed}
     people = _people(tx, sorted({contact_id for contact_id, _ in rows}))
+    before = kept(tx, [key for key, row in rows.items() if row["unknowns"] > 0])
     journeys = _journeys(tx, sorted({(row["contact_id"], row["enrolment"]) for row in rows.values()}))
     return [
         Claimed(
@@ -114,6 +119,7 @@ def claim_deliveries(
             domain=row["domain"],
             contact=people[row["contact_id"]],
             enrolment=journeys[row["contact_id"], row["enrolment"]],
+            kept=before.get((row["contact_id"], row["seq"])),
         )
         for row in (rows[key] for key in keys if key in rows)
     ]
@@ -254,8 +260,10 @@ def gate(tx: Transaction, requests: Sequence[GateRequest], owner: str, now: date
     if tx.dialect == "postgresql":
         tx.execute(_LOCK_CONTACTS, {"ids": sorted({request.contact_id for request in requests}), "key": GATE_LOCK})
     rows = [(request.contact_id, request.seq, request.epoch, request.version) for request in requests]
-    granted = tx.execute(sql(gate_sql(tx)), {"batch": _GATES.text(tx.dialect, rows), "owner": owner, "now": now})
-    return {(contact_id, seq) for contact_id, seq in granted}
+    found = tx.execute(sql(gate_sql(tx)), {"batch": _GATES.text(tx.dialect, rows), "owner": owner, "now": now})
+    granted = {(contact_id, seq) for contact_id, seq in found}
+    keep(tx, [r.keep for r in requests if r.keep is not None and (r.contact_id, r.seq) in granted])
+    return granted
 
 
 _LOCK_CONTACTS = sql("""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +12,11 @@ from nurture.domain.delivery import DeliveryState
 from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.retry import Attempt
 from nurture.storage.bulk import Insert, Values
+from nurture.storage.cancellations import cancel
 from nurture.storage.database import Transaction
 from nurture.storage.deliveries import Key
+from nurture.storage.events import Arrival, store_events
+from nurture.storage.kept_mails import let_go
 from nurture.storage.queue import wake
 from nurture.storage.rows import INSERT_LEDGER, fact_values
 from nurture.storage.tables import attempts
@@ -32,6 +35,7 @@ _OUTCOMES = Batch(
     more_unknowns="int",
 )
 
+_KEYS = Batch(key_contact="int", key_seq="int")
 _INSERT_ATTEMPTS = Insert(
     attempts, ("contact_id", "seq", "no", "at", "phase", "code", "enhanced", "text", "verdict")
 )  # fmt: skip
@@ -43,7 +47,7 @@ class Outcome:
 
     `state` deferred or planned asks again at `not_before`. `uses_try`: counts towards this person's retries. `lost`:
     the fate of this attempt is not known (also where the mail is deferred to be sent once more). `verdict` is stored
-    with the attempt, `facts` go to the ledger.
+    with the attempt, `facts` go to the ledger, `told` is an event of hers that comes of it.
     """
 
     contact_id: int
@@ -58,10 +62,17 @@ class Outcome:
     uses_try: bool = False
     lost: bool = False
     facts: tuple[Fact, ...] = ()
+    told: Arrival | None = None
 
     @property
     def key(self) -> Key:
         return self.contact_id, self.seq
+
+    def without_words(self) -> Outcome:
+        """What it means, without the texts of the other side, which no database may want to store."""
+        properties = {k: v for k, v in self.told.properties.items() if k != "text"} if self.told is not None else {}
+        told = replace(self.told, properties=properties) if self.told is not None else None
+        return replace(self, attempt=None, facts=(), told=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +87,62 @@ class Rescued:
 def record_outcomes(tx: Transaction, outcomes: Sequence[Outcome], owner: str, now: datetime) -> set[Key]:
     """Write outcomes with their attempts and facts; the keys that were still ours. The rest changes nothing.
 
-    Sent and unknown are possible only from behind the gate. Whoever settles a delivery wakes its contact.
+    Sent and unknown are possible only from behind the gate, or where it was passed before. Whoever settles a delivery
+    wakes its contact; one that would go again is cancelled if she has left.
     """
     if not outcomes:
         return set()
     by_key = {outcome.key: outcome for outcome in outcomes}
+    waiting = {outcome.key for outcome in outcomes if not outcome.state.is_settled}
+    if tx.dialect == "postgresql":  # a turn that ends her enrolment comes before this, or after
+        people = sorted({o.contact_id for o in outcomes if o.key in waiting or o.told is not None})
+        if people:
+            tx.execute(_LOCK_CONTACTS, {"ids": people})
     text = _OUTCOMES.text(tx.dialect, [_values(outcome, now) for outcome in by_key.values()])
     written = tx.execute(sql(_record_sql(tx)), {"batch": text, "owner": owner}).all()
+    keys = [(row[0], row[1]) for row in written]
     tried: list[Values] = []
     facts: list[Values] = []
     awake: list[int] = []
-    for contact_id, seq, revision, number in written:
+    over: list[Key] = []
+    for contact_id, seq, revision, number, kind in written:
         outcome = by_key[contact_id, seq]
         if outcome.attempt is not None:
             tried.append(_attempt_row(outcome, outcome.attempt, number))
         facts += [fact_values(contact_id, fact, revision) for fact in outcome.facts]
         if outcome.state.is_settled:
             awake.append(contact_id)
+            if kind == "transactional":
+                over.append((contact_id, seq))
     _INSERT_ATTEMPTS(tx, tried)
     INSERT_LEDGER(tx, facts)
+    let_go(tx, over)
     wake(tx, awake, now)
-    return {(row[0], row[1]) for row in written}
+    told = [arrival for key in keys if (arrival := by_key[key].told) is not None]
+    if told:
+        store_events(tx, told, now)
+    _cancel_those_who_left(tx, [key for key in keys if key in waiting], now)
+    return set(keys)
+
+
+_LOCK_CONTACTS = sql("SELECT id FROM contacts WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+
+
+def _cancel_those_who_left(tx: Transaction, waiting: Sequence[Key], now: datetime) -> None:
+    """Who left while her mail stood behind its gate could not take it back; now that it came back, it is cancelled."""
+    if not waiting:
+        return
+    left = tx.execute(
+        sql(f"""
+            SELECT d.contact_id, d.seq, d.revision FROM {_KEYS.sql(tx.dialect)} AS keys
+            JOIN deliveries d ON d.contact_id = key_contact AND d.seq = key_seq
+            JOIN enrolments e ON e.contact_id = d.contact_id AND e.seq = d.enrolment
+            WHERE e.state = 'ended'
+        """),
+        {"batch": _KEYS.text(tx.dialect, waiting)},
+    ).all()
+    for contact_id, seq, revision in left:
+        INSERT_LEDGER(tx, cancel(tx, [(contact_id, seq)], now, revision))
 
 
 def _record_sql(tx: Transaction) -> str:
@@ -107,8 +153,9 @@ def _record_sql(tx: Transaction) -> str:
             unknowns = unknowns + more_unknowns, owner = NULL, lease_until = NULL
         FROM {_OUTCOMES.sql(tx.dialect)} AS keys
         WHERE contact_id = key_contact AND seq = key_seq AND epoch = key_epoch AND owner = :owner
-          AND (state = 'gated' OR (state = 'claimed' AND new_state NOT IN ('sent', 'unknown')))
-        RETURNING contact_id, seq, revision, attempts
+          AND (state = 'gated' OR (state = 'claimed' AND new_state <> 'sent'
+                                   AND (new_state <> 'unknown' OR unknowns > 0)))
+        RETURNING contact_id, seq, revision, attempts, kind
     """
 
 
@@ -172,11 +219,9 @@ def rescue(tx: Transaction, now: datetime, *, resend_after: timedelta = timedelt
         until=now + resend_after,
     )
     INSERT_LEDGER(tx, facts)
+    let_go(tx, unknown)
     wake(tx, [contact_id for contact_id, _ in unknown], now)
     return Rescued(tuple(released), tuple(unknown), tuple(again))
-
-
-_KEYS = Batch(key_contact="int", key_seq="int")
 
 
 def _free(tx: Transaction, keys: Sequence[Key], changes: str, **values: datetime) -> None:

@@ -197,7 +197,7 @@ def count_waiting(tx: Transaction, now: datetime) -> tuple[int, int]:
 
 def states_of(tx: Transaction, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], DeliveryState]:
     """The states of these deliveries (contact id, seq)."""
-    from nurture.storage.turns import in_batch
+    from nurture.storage.bulk import in_batch
     from nurture.storage.types import Batch
 
     batch = Batch(key_contact="int", key_seq="int")

@@ -291,6 +291,20 @@ class AttemptRow(Row, table=True):
     verdict: str = _text()
 
 
+class KeptMailRow(Row, table=True):
+    """A transactional mail from its gate to its end; `data` is the whole message. See kept_mails.py."""
+
+    __tablename__ = "kept_mails"
+
+    contact_id: int = _owner(key=True)
+    seq: int = _key()
+    sender: str = _text()
+    recipient: str = _text()
+    envid: str | None = _text(default=None)
+    needs_smtputf8: bool = False
+    data: str = _text()
+
+
 class StageChangeRow(Row, table=True):
     """Append-only: people drift back and repeat."""
 
@@ -505,6 +519,7 @@ due = _table(DueRow)
 enrolments = _table(EnrolmentRow)
 deliveries = _table(DeliveryRow)
 attempts = _table(AttemptRow)
+kept_mails = _table(KeptMailRow)
 stage_changes = _table(StageChangeRow)
 consents = _table(ConsentRow)
 suppressions = _table(SuppressionRow)

@@ -11,10 +11,10 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy import delete as delete_from
 
 from nurture.domain.contact import Contact
-from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.snapshot import Snapshot, Turn
 from nurture.errors import ConflictError
-from nurture.storage.bulk import Delete, Insert, Update, Values
+from nurture.storage.bulk import Delete, Insert, Update, Values, in_batch
+from nurture.storage.cancellations import cancel
 from nurture.storage.database import Transaction
 from nurture.storage.events import EVENT
 from nurture.storage.queue import INSERT_DUE, wake_unprocessed
@@ -106,7 +106,7 @@ def write_turns(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]], now: 
     _INSERT_OUTGOING(tx, rows.outgoing)
     _INSERT_RECORDED(tx, rows.recorded)
     _acknowledge(tx, rows.seen)
-    rows.ledger += _cancel(tx, rows.cancelled, now, revision)
+    rows.ledger += cancel(tx, rows.cancelled, now, revision)
     INSERT_LEDGER(tx, rows.ledger)
     # Whoever was put off has unseen events, too: she waits, or she would be claimed and fail for ever.
     wake_unprocessed(tx, [snapshot.contact.id for snapshot, turn in decided if not turn.put_off], now)
@@ -178,37 +178,3 @@ def _acknowledge(tx: Transaction, seen: Sequence[tuple[int, int]]) -> None:
             update(deliveries).where(sql(in_batch(tx, _KEYS))).values(acknowledged=True),
             {"batch": _KEYS.text(tx.dialect, seen)},
         )
-
-
-def _cancel(tx: Transaction, keys: Sequence[tuple[int, int]], now: datetime, revision: int) -> list[Values]:
-    """Cancel what is still pending; the facts about those that were. The rest is gated: it goes, or has gone."""
-    if not keys:
-        return []
-    cancelled = tx.execute(
-        update(deliveries)
-        .where(sql(in_batch(tx, _KEYS)), sql("state IN ('planned', 'claimed', 'deferred')"))
-        .values(
-            state="cancelled",
-            settled_at=now,
-            acknowledged=True,
-            owner=None,
-            lease_until=None,
-            reason=Reason.LEFT_CAMPAIGN.value,
-        )
-        .returning(*(deliveries.c[name] for name in ("contact_id", "seq", "campaign", "enrolment", "step"))),
-        {"batch": _KEYS.text(tx.dialect, keys)},
-    )
-    return [
-        fact_values(
-            contact_id,
-            Fact(now, FactKind.CANCELLED, Reason.LEFT_CAMPAIGN, campaign, enrolment, step, seq),
-            revision,
-        )
-        for contact_id, seq, campaign, enrolment, step in cancelled
-    ]
-
-
-def in_batch(tx: Transaction, keys: Batch) -> str:
-    """The condition that (contact_id, seq) is among the first two columns of the batch."""
-    first, second = list(keys.columns)[:2]
-    return f"(contact_id, seq) IN (SELECT {first}, {second} FROM {keys.sql(tx.dialect)} AS keys)"  # noqa: S608

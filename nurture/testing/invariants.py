@@ -121,7 +121,12 @@ def _mails(tx: Transaction) -> dict[Key, Mailed]:
 
 def _resent(tx: Transaction) -> Counter[Key]:
     """How often the ledger says that a mail of unknown fate goes once more."""
-    rows = tx.execute(text("SELECT contact_id, delivery, detail FROM ledger WHERE kind = 'unknown'"))
+    rows = tx.execute(
+        text(
+            "SELECT contact_id, delivery, detail FROM ledger"
+            " WHERE kind = 'unknown' OR (kind = 'deferred' AND reason = 'no_reply')"
+        )
+    )
     return Counter((row[0], row[1]) for row in rows if "again_at" in str(row[2]))
 
 

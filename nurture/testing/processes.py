@@ -148,14 +148,21 @@ class Shop:
         assert daemon.wait(90) == 0, daemon.text
         return daemon
 
-    def let_leases_end(self, dead: Daemon) -> None:
-        """As if a minute had passed since the dead was last heard of."""
+    def let_leases_end(self, dead: Daemon | int) -> None:
+        """As if a minute had passed since the dead (or its process number) was last heard of."""
+        number = dead if isinstance(dead, int) else dead.process.pid
         with self.app.database.write() as tx:
             past = "now() - interval '1 second'" if tx.dialect == "postgresql" else "1"
             tx.execute(
                 text(f"UPDATE deliveries SET lease_until = {past} WHERE owner LIKE :owner"),
-                {"owner": f"%-{dead.process.pid}-%"},
+                {"owner": f"%-{number}-%"},
             )
+
+    def let_time_come(self) -> None:
+        """As if what is put off had waited long enough."""
+        with self.app.database.write() as tx:
+            past = "now() - interval '1 second'" if tx.dialect == "postgresql" else "1"
+            tx.execute(text(f"UPDATE deliveries SET not_before = {past} WHERE state IN ('planned', 'deferred')"))
 
     def states(self) -> Counter[str]:
         with self.app.database.read() as tx:

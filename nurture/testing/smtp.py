@@ -29,6 +29,7 @@ class Act:
     """What to do instead of the usual: `reply` (None: the usual one), after `delay` s, then perhaps hang or hang up.
 
     `pieces` cuts the reply into as many writes. `swallow` is for BODY: read so many bytes of the body before acting.
+    `then` is called once the reply is on its way.
     """
 
     reply: bytes | None = None
@@ -38,6 +39,7 @@ class Act:
     close: bool = False
     silent: bool = False
     swallow: int = 0
+    then: Callable[[], None] | None = None
 
     def then_close(self) -> Act:
         return replace(self, close=True)
@@ -264,6 +266,8 @@ class _Dialogue:
             await self.writer.drain()
             if act.pieces > 1:
                 await asyncio.sleep(0.002)
+        if act.then is not None:
+            act.then()
         if act.hang:
             await asyncio.sleep(3600)
         if act.close:

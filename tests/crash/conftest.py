@@ -1,13 +1,15 @@
-"""What the laboratories need beside Python."""
+"""What the laboratories share: daemons that are forked, and programs beside Python."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from nurture.testing.crash_points import Forks
 
 PACKAGES = Path(__file__).parents[2] / ".ci" / "lab-packages"
 
@@ -23,3 +25,10 @@ def program() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Daemons at a tenth of the cost."""
+    with Forks() as running:
+        yield running

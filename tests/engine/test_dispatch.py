@@ -8,15 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from nurture.domain.contact import SuppressionReason
 from nurture.domain.delivery import DeliveryState
 from nurture.domain.ledger import FactKind, Reason
+from nurture.engine.advance import advance
 from nurture.engine.ingest import IncomingEvent
 from nurture.engine.pump import Role
-from nurture.storage.contacts import erase
+from nurture.storage.contacts import erase, upsert
 from nurture.storage.controls import pause
 from nurture.storage.database import Database
+from nurture.storage.identities import Identity
 from nurture.storage.suppressions import suppress, suppression_of
 from nurture.testing.house import ANA, House
 from nurture.testing.outgoing import brisk
@@ -27,6 +30,12 @@ RECEIPT = """\
 start: {event: Signed Up}
 steps:
   - {id: receipt, send: receipt, kind: transactional}
+"""
+STOPPED = """\
+start: {event: Signed Up}
+stop: {event: Bought}
+steps:
+  - {id: hello, send: hello}
 """
 AGAIN = """\
 start: {event: Signed Up, again: always}
@@ -124,13 +133,72 @@ def test_a_receipt_of_unknown_fate_goes_once_more_as_the_very_same_mail(build: B
     assert house.state() is D.DEFERRED
     house.live_until("+14 minutes")
     assert len(server.copies) == 1
+    house.take(IncomingEvent(email=ANA, traits={"first_name": "Anna"}))
+    house.apply({name: words.replace("Hello", "Other words") for name, words in house.files.items()})
     house.live_until("+1 day")
     first, second = server.copies
-    assert first.data == second.data
+    assert first.data == second.data, "though what it was made from has changed"
     assert (first.sender, first.recipients) == (second.sender, second.recipients)
     assert house.state() is D.UNKNOWN
     assert [told for told in house.told() if told.startswith("unknown")] == ["unknown no_reply"]
     assert [told for told in house.told() if told.startswith("deferred")] == ["deferred no_reply"]
+
+
+def test_a_receipt_of_unknown_fate_stays_unknown_whatever_becomes_of_the_second_copy(
+    build: Build, scripted: Scripted
+) -> None:
+    server = scripted(DOT=[drop(), say("550 5.7.1 spam"), say("250 ok")])
+    house = signed_up(build(RECEIPT, server=server))
+    house.live_until("+1 day")
+    assert len(server.copies) == 2
+    assert house.state() is D.UNKNOWN
+
+
+def test_a_receipt_of_unknown_fate_does_not_go_to_an_address_that_is_no_longer_hers(
+    build: Build, scripted: Scripted
+) -> None:
+    server = scripted(DOT=[drop()])
+    house = signed_up(build(RECEIPT, server=server))
+    with house.database.write() as tx:
+        upsert(tx, [Identity(contact_id=house.id_of(), email="new@people.example", attributes={})], house.now)
+    house.live_until("+1 day")
+    assert len(server.copies) == 1
+    assert house.state("new@people.example") is D.UNKNOWN
+
+
+def test_what_was_kept_of_a_receipt_goes_when_its_fate_is_known(build: Build, scripted: Scripted) -> None:
+    server = scripted(DOT=[drop(), say("451 4.3.0 later"), say("250 ok")])
+    house = signed_up(build(RECEIPT, server=server))
+    with house.database.read() as tx:
+        assert tx.execute(text("SELECT count(*) FROM kept_mails")).scalar() == 1
+    house.live_until("+1 day")
+    assert house.state() is D.SENT
+    assert len({copy.data for copy in server.copies}) == 1
+    assert len(server.copies) == 3
+    with house.database.read() as tx:
+        assert tx.execute(text("SELECT count(*) FROM kept_mails")).scalar() == 0
+
+
+def test_a_mail_behind_its_gate_whose_person_leaves_is_cancelled_when_it_comes_back(
+    build: Build, scripted: Scripted
+) -> None:
+    server = scripted()
+    house = build(
+        "start: {event: Signed Up}\nstop: {event: Bought}\nsteps:\n  - {id: hello, send: hello}\n", server=server
+    )
+
+    def leave(_line: str) -> Act | None:
+        """She has passed the gate, and buys."""
+        house.tell("Bought")
+        applied = house.app.applied()
+        advance(house.database, applied.programme, applied.needs, house.now)
+        return say("451 4.3.0 not now")
+
+    server.script["DOT"] = leave
+    signed_up(house)
+    assert len(server.copies) == 1
+    assert house.state() is D.CANCELLED
+    assert house.told()[-1] == "cancelled left_campaign"
 
 
 def test_greylisting_is_waited_out_with_the_same_return_path(build: Build, scripted: Scripted) -> None:

@@ -20,6 +20,7 @@ from nurture.errors import ConflictError, StorageError
 from nurture.storage import backup, contacts, duties, outbox, reports, revisions, schema, suppressions
 from nurture.storage.database import Database
 from nurture.storage.identities import Identity
+from nurture.storage.kept_mails import KeptMail, keep
 from nurture.storage.outcomes import Outcome, record_outcomes
 from nurture.storage.tables import metadata
 from nurture.storage.types import dump_json
@@ -38,6 +39,7 @@ def full_life(world: World, email: str = "ana.secret@example.com", name: str = "
         record_outcomes(
             tx, [Outcome(*claim.key, claim.epoch, DeliveryState.SENT, world.now, attempt=attempt)], "me", world.now
         )
+        keep(tx, [KeptMail(*claim.key, "b+x@shop.example", email, None, needs_smtputf8=False, data=name.encode())])
     world.turn(
         person,
         attributes={"first_name": name},
