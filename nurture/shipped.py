@@ -10,8 +10,8 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def folder(name: str) -> Path:
-    """The shipped folder `campaigns` or `email_templates`. Raises ConfigurationError if the installation lacks it."""
-    for place in (_PACKAGE / "_shipped" / name, _PACKAGE.parent / name):
+    """A shipped folder: `campaigns`, `email_templates`, `deploy`. Raises ConfigurationError if it is not there."""
+    for place in (_PACKAGE / "_shipped" / name, _PACKAGE.parent / name, _PACKAGE.parent / "docs" / name):
         if place.is_dir():
             return place
     raise ConfigurationError(f"this installation of nurture has no {name}; install the package again")

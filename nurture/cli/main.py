@@ -45,6 +45,7 @@ COMMANDS = {
     "audit": ("nurture.cli.audit:audit", "Recount the ledger and prove the promises."),
     "db": ("nurture.cli.db:db", "Upgrade, check and back up the database."),
     "doctor": ("nurture.cli.doctor:doctor", "Check everything sending depends on, with a fix for each."),
+    "deploy": ("nurture.cli.deploy:deploy", "Print a systemd unit, a Dockerfile or a compose file."),
     "demo": ("nurture.cli.demo:demo", "Watch sixty days of a demo shop in under a minute."),
 }
 
@@ -53,7 +54,7 @@ SECTIONS = {
     "Run": ("plan", "apply", "run", "serve", "status", "stop-sending", "start-sending", "inbox"),
     "People": ("events", "import", "contacts", "campaigns"),
     "Ask": ("explain", "audit"),
-    "Operate": ("keys", "db", "doctor", "demo"),
+    "Operate": ("keys", "db", "doctor", "deploy", "demo"),
 }
 
 
