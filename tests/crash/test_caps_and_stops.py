@@ -117,7 +117,7 @@ def test_the_slot_of_a_mail_is_free_only_when_it_certainly_did_not_go(
             await engine.pump.tick()
             await asyncio.to_thread(until, lambda: bool(server.copies), 20)
             while state is not DeliveryState.GATED and engine.dispatcher.in_flight:
-                await engine.dispatcher.wait()
+                await engine.dispatcher.wait(at_most=1.0)
             house.tell("E1")
             for _ in range(4):
                 await engine.pump.tick()
