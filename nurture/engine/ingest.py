@@ -14,9 +14,10 @@ from typing import Any
 
 from nurture.domain.event import NOTHING
 from nurture.storage.database import Database
-from nurture.storage.events import Arrival, StoredEvents, store_events
+from nurture.storage.events import Arrival, store_events
+from nurture.storage.faults import DatabaseFault, Fault
 from nurture.storage.identities import Identity
-from nurture.storage.types import dump_json
+from nurture.storage.types import JsonText, dump_json
 
 RESERVED = "nurture."
 BATCH = 1000
@@ -53,37 +54,94 @@ class Ingested:
     rejected: list[tuple[int, str]] = field(default_factory=list)
 
 
+Request = tuple[Sequence[IncomingEvent], bool]  # what one caller tells, and whether she is trusted
+
+
 def ingest(database: Database, incoming: Sequence[IncomingEvent], now: datetime, *, trusted: bool = False) -> Ingested:
     """Store events durably, in batches. `trusted` callers may send our own reserved events."""
-    result = Ingested()
-    for first in range(0, len(incoming), BATCH):
-        _ingest(database, incoming[first : first + BATCH], first, now, trusted, result)
-    return result
+    return ingest_together(database, [(incoming, trusted)], now)[0]
 
 
-def _ingest(
-    database: Database, batch: Sequence[IncomingEvent], first: int, now: datetime, trusted: bool, result: Ingested
-) -> None:
-    places, arrivals = [], []
-    for place, event in enumerate(batch, start=first):
-        refusal = _refusal(event, trusted)
-        if refusal is not None:
-            result.rejected.append((place, refusal))
-            continue
-        places.append(place)
-        arrivals.append(_arrival(event, now))
-    stored: StoredEvents = database.transact(lambda tx: store_events(tx, arrivals, now))
-    result.stored += stored.stored
-    result.created += stored.created
-    result.duplicates += len(stored.duplicates)
+def ingest_together(database: Database, requests: Sequence[Request], now: datetime) -> list[Ingested]:
+    """The same for several callers, who share transactions; to each of them what became of hers."""
+    results = [Ingested() for _ in requests]
+    entries: list[_Entry] = []
+    for (incoming, trusted), result in zip(requests, results, strict=True):
+        for place, event in enumerate(incoming):
+            checked = _checked(event, now, trusted)
+            if isinstance(checked, str):
+                result.rejected.append((place, checked))
+            else:
+                entries.append(_Entry(checked, place, result))
+    for first in range(0, len(entries), BATCH):
+        _store(database, entries[first : first + BATCH], now)
+    for result in results:
+        result.rejected.sort()
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An event on its way in: its place in the request, and where its caller reads what became of it."""
+
+    arrival: Arrival
+    place: int
+    result: Ingested
+
+
+def _store(database: Database, entries: Sequence[_Entry], now: datetime) -> None:
+    """All in one transaction. One that the database will not have is found by halving, and refused alone."""
+    arrivals = [entry.arrival for entry in entries]
+    try:
+        stored = database.transact(lambda tx: store_events(tx, arrivals, now))
+    except Exception as error:
+        if not _is_about_an_event(error):
+            raise
+        if len(entries) == 1:
+            entries[0].result.rejected.append((entries[0].place, "the database cannot hold what it says"))
+            return
+        middle = len(entries) // 2
+        _store(database, entries[:middle], now)
+        _store(database, entries[middle:], now)
+        return
+    for place in stored.newcomers:
+        entries[place].result.created += 1
+    for place in stored.duplicates:
+        entries[place].result.duplicates += 1
     told_before = set(stored.duplicates)
-    for index, contact in enumerate(stored.contacts):
-        if contact is None and index not in told_before:
-            result.rejected.append((places[index], "names nobody: an e-mail address or a user id is needed"))
+    for place, (entry, contact) in enumerate(zip(entries, stored.contacts, strict=True)):
+        if place in told_before:
+            continue
+        if contact is None:
+            entry.result.rejected.append((entry.place, "names nobody: an e-mail address or a user id is needed"))
+        elif entry.arrival.name is not None:
+            entry.result.stored += 1
+
+
+def _is_about_an_event(error: Exception) -> bool:
+    """Whether the database takes others; one that is busy, full or broken takes none of them, and all are told so."""
+    if isinstance(error, DatabaseFault):
+        return error.fault in {Fault.DUPLICATE, Fault.INVALID}
+    return isinstance(error, TypeError | ValueError | OverflowError)
+
+
+def _checked(event: IncomingEvent, now: datetime, trusted: bool) -> Arrival | str:
+    """Ready to be stored, or why it cannot be."""
+    refusal = _refusal(event, trusted)
+    if refusal is not None:
+        return refusal
+    try:
+        properties = dump_json(event.properties)
+        traits = dump_json(event.traits) if event.traits else ""
+    except (TypeError, ValueError, RecursionError) as error:
+        return f"its data cannot be stored as JSON: {error}"
+    if not (_is_storable(properties) and _is_storable(traits)):
+        return "its data holds characters that are no text"
+    return _arrival(event, JsonText(properties), now)
 
 
 def _refusal(event: IncomingEvent, trusted: bool) -> str | None:
-    """Why this event cannot be taken. One that cannot be stored would take all others of its batch with it."""
+    """Why this event cannot be taken, by its names and times."""
     if event.name is not None and event.name.startswith(RESERVED) and not trusted:
         return f'event names beginning with "{RESERVED}" are nurture\'s own'
     if event.name is not None and not event.name.strip():
@@ -97,14 +155,12 @@ def _refusal(event: IncomingEvent, trusted: bool) -> str | None:
     ):  # fmt: skip
         if text and (len(text) > most or not _is_storable(text)):
             return f"its {what} is longer than {most} characters, or holds characters that are no text"
-    try:
-        text = dump_json([dict(event.properties), dict(event.traits or {})])
-    except (TypeError, ValueError, RecursionError) as error:
-        return f"its data cannot be stored as JSON: {error}"
-    return None if _is_storable(text) else "its data holds characters that are no text"
+    return None
 
 
 def _is_storable(text: str) -> bool:
+    if text.isascii():
+        return "\0" not in text
     try:
         text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair
@@ -112,7 +168,7 @@ def _is_storable(text: str) -> bool:
     return "\0" not in text
 
 
-def _arrival(event: IncomingEvent, now: datetime) -> Arrival:
+def _arrival(event: IncomingEvent, properties: JsonText, now: datetime) -> Arrival:
     return Arrival(
         who=Identity(
             email=event.email,
@@ -126,7 +182,7 @@ def _arrival(event: IncomingEvent, now: datetime) -> Arrival:
         source=event.source,
         message_id=event.message_id or _fingerprint(event, now),
         name=event.name,
-        properties=event.properties,
+        properties=properties,
     )
 
 

@@ -16,7 +16,7 @@ from nurture.storage.database import Transaction
 from nurture.storage.identities import Identity, resolve
 from nurture.storage.queue import wake
 from nurture.storage.tables import events
-from nurture.storage.types import among
+from nurture.storage.types import JsonText, among
 
 EVENT = ("contact_id", "name", "at", "received_at", "properties", "source", "message_id")
 _INSERT = Insert(events, EVENT, conflict="(source, message_id) DO NOTHING")  # another daemon may be told the same now
@@ -37,22 +37,26 @@ class Arrival:
     source: str
     message_id: str
     name: str | None = None
-    properties: Mapping[str, Any] = field(default=NOTHING)
+    properties: Mapping[str, Any] | JsonText = field(default=NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvents:
     """`contacts` gives each arrival its contact id, None where nobody is meant (nothing was stored then).
 
-    `duplicates` and `clashes` are places in the batch: told before; two contacts were named as one (the stronger name
-    won, the other contact was left alone).
+    `newcomers`, `duplicates` and `clashes` are places in the batch: the first to name somebody nobody knew; told
+    before; two contacts were named as one (the stronger name won, the other contact was left alone).
     """
 
     stored: int
-    created: int
+    newcomers: tuple[int, ...]
     contacts: tuple[int | None, ...]
     duplicates: tuple[int, ...]
     clashes: tuple[int, ...]
+
+    @property
+    def created(self) -> int:
+        return len(self.newcomers)
 
 
 def store_events(tx: Transaction, arrivals: Sequence[Arrival], now: datetime) -> StoredEvents:
@@ -74,7 +78,7 @@ def store_events(tx: Transaction, arrivals: Sequence[Arrival], now: datetime) ->
     new = set(fresh)
     return StoredEvents(
         stored=len(rows),
-        created=resolved.created,
+        newcomers=tuple(fresh[place] for place in resolved.newcomers),
         contacts=tuple(ids.get(place) for place in range(len(arrivals))),
         duplicates=tuple(place for place in range(len(arrivals)) if place not in new),
         clashes=tuple(fresh[place] for place in resolved.clashes),

@@ -51,11 +51,14 @@ class Person:
 
 @dataclass(slots=True)
 class Resolved:
-    """Per identity its contact, None where nobody can be meant. `clashes`: two contacts were named as one."""
+    """Per identity its contact, None where nobody can be meant.
+
+    `newcomers` and `clashes` are places: the first to name somebody new; two contacts were named as one.
+    """
 
     people: list[Person | None] = field(default_factory=list)
+    newcomers: list[int] = field(default_factory=list)
     clashes: list[int] = field(default_factory=list)
-    created: int = 0
 
     def ids(self) -> list[int | None]:
         return [person.id if person is not None else None for person in self.people]
@@ -65,9 +68,10 @@ class Resolved:
 
 
 class _Known:
-    """The people found so far, by each of their names."""
+    """The people found so far, by each of their names; `new` counts those nobody knew."""
 
     def __init__(self) -> None:
+        self.new = 0
         self.by_id: dict[int, Person] = {}
         self.by_email: dict[str, Person] = {}
         self.by_external: dict[str, Person] = {}
@@ -95,9 +99,12 @@ def resolve(tx: Transaction, identities: Sequence[Identity], now: datetime) -> R
     known = _find(tx, identities, keys)
     resolved = Resolved()
     for place, (identity, key) in enumerate(zip(identities, keys, strict=True)):
+        before = known.new
         person, clash = _pick(known, identity, key)
         if clash:
             resolved.clashes.append(place)
+        if known.new > before:
+            resolved.newcomers.append(place)
         if person is not None:
             _tell(known, person, identity, key)
         resolved.people.append(person)
@@ -105,7 +112,6 @@ def resolve(tx: Transaction, identities: Sequence[Identity], now: datetime) -> R
     changed = [person for person in known.people() if person.changed and person.id]
     if new:
         changed += _create(tx, new, now)
-        resolved.created = len(new)
     _update(tx, changed)
     return resolved
 
@@ -162,6 +168,7 @@ def _pick(known: _Known, identity: Identity, key: str | None) -> tuple[Person | 
     if key is None and identity.external_id is None:
         return None, False
     person = Person(0, (identity.email or "").strip() if key else None, key, identity.external_id, {}, None, None)
+    known.new += 1
     known.add(person)
     return person, False
 

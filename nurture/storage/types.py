@@ -97,8 +97,16 @@ _decode = json.JSONDecoder().raw_decode
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000").search
 
 
+class JsonText(str):
+    """A value that is JSON text already: whoever checked it had to write it, and it need not be written again."""
+
+    __slots__ = ()
+
+
 def dump_json(value: Any) -> str:
     """Compact JSON, the same for both databases: no NaN, and no NUL, which PostgreSQL cannot hold."""
+    if type(value) is JsonText:
+        return value
     if not value:  # most of all JSON there is here
         if isinstance(value, Mapping):
             return "{}"
