@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from nurture.domain.contact import Consent, SuppressionReason
 from nurture.intake.addresses import address_problem
@@ -120,11 +120,11 @@ def _status_in_name(name: str, origin: str) -> Consent | SuppressionReason | Non
 def read_contacts(source: ContactFile) -> Iterator[ContactRow | Rejected]:
     """Every row of the file, in order, as a person or as a refusal with its line. Raises UnreadableFile."""
     with source.path.open(encoding=source.encoding, errors="replace", newline="") as file:
-        numbered = _Numbered(file, str(source.path))
-        reader = csv.reader(numbered, delimiter=source.delimiter)
+        reader = csv.reader(lines(file, str(source.path)), delimiter=source.delimiter)
         next(reader, None)
+        read = _Reader(source)
         while True:
-            line = numbered.number + 1
+            line = reader.line_num + 1
             try:
                 row = next(reader)
             except StopIteration:
@@ -132,71 +132,77 @@ def read_contacts(source: ContactFile) -> Iterator[ContactRow | Rejected]:
             except csv.Error as error:
                 yield Rejected(line, f"cannot be read ({error}); is a closing quote missing?")
                 continue
-            if any(cell.strip() for cell in row):
-                yield _contact(source, line, row)
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield read(line, cells)
 
 
-class _Numbered:
-    """Lines of a file, counted, since a quoted value may hold several of them."""
+class _Reader:
+    """Rows into people, with all that the columns say of every row looked up once for the file."""
 
-    def __init__(self, file: TextIO, name: str) -> None:
-        self.number = 0
-        self._lines = lines(file, name)
+    def __init__(self, source: ContactFile) -> None:
+        self._source = source
+        self._width = len(source.columns)
+        self._places: dict[Target, int] = {
+            column.target: place
+            for place, column in reversed(list(enumerate(source.columns)))
+            if column.target not in {Target.ATTRIBUTE, Target.IGNORE}
+        }
+        attributes = [(p, column) for p, column in enumerate(source.columns) if column.target is Target.ATTRIBUTE]
+        self._texts = [(place, column.name) for place, column in attributes if column.kind is Kind.TEXT]
+        self._typed = [
+            (place, column.name, column.kind) for place, column in attributes if column.kind is not Kind.TEXT
+        ]
+        self._plain = not self._places.keys() - {Target.EMAIL, Target.EXTERNAL_ID}
+        self._unsaid = _status(source, None)
 
-    def __iter__(self) -> _Numbered:
-        return self
+    def __call__(self, line: int, cells: list[str]) -> ContactRow | Rejected:
+        """`cells` are stripped, and not all empty."""
+        width, found = self._width, len(cells)
+        if found > width and any(cells[width:]):
+            return Rejected(line, f"has {found} values for {width} columns", cells[0])
+        if found < width:
+            cells += [""] * (width - found)
+        attributes: dict[str, Any] = {name: cells[place] for place, name in self._texts if cells[place]}
+        for place, name, kind in self._typed:
+            if cells[place]:
+                attributes[name] = typed(cells[place], kind)
+        try:
+            return self._person(line, cells, attributes)
+        except ValueError as error:
+            reason, _, text = str(error).partition("\n")
+            return Rejected(line, reason, text)
 
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.number += 1
-        return line
+    def _person(self, line: int, cells: Sequence[str], attributes: dict[str, Any]) -> ContactRow | Rejected:
+        email, external_id = self._cell(cells, Target.EMAIL), self._cell(cells, Target.EXTERNAL_ID)
+        if email is None and external_id is None:
+            return Rejected(line, "has neither an e-mail address nor an id")
+        if email is not None and (problem := address_problem(email)):
+            return Rejected(line, problem, email)
+        if self._plain:
+            consent, suppressed = self._unsaid
+            return ContactRow(line, email, external_id, attributes, None, None, None, consent, suppressed=suppressed)
+        if more := self._cell(cells, Target.ATTRIBUTES):
+            attributes = {**_json_object(more), **attributes}
+        consent, suppressed = _status(self._source, self._cell(cells, Target.CONSENT))
+        return ContactRow(
+            line=line,
+            email=email,
+            external_id=external_id,
+            attributes=attributes,
+            zone=known_zone(self._cell(cells, Target.ZONE)),
+            locale=known_locale(self._cell(cells, Target.LOCALE)),
+            stage=self._cell(cells, Target.STAGE),
+            consent=consent,
+            consent_at=_instant(self._cell(cells, Target.CONSENT_AT)),
+            created_at=_instant(self._cell(cells, Target.CREATED_AT)),
+            suppressed=suppressed,
+        )
 
-
-def _contact(source: ContactFile, line: int, row: Sequence[str]) -> ContactRow | Rejected:
-    columns = source.columns
-    if len(row) > len(columns) and any(cell.strip() for cell in row[len(columns) :]):
-        return Rejected(line, f"has {len(row)} values for {len(columns)} columns", row[0])
-    cells: dict[Target, str] = {}
-    attributes: dict[str, Any] = {}
-    for column, cell in zip(columns, row, strict=False):
-        value = cell.strip()
-        if not value or column.target is Target.IGNORE:
-            continue
-        if column.target is Target.ATTRIBUTE:
-            attributes[column.name] = typed(value, column.kind)
-        else:
-            cells[column.target] = value
-    try:
-        return _checked(source, line, cells, attributes)
-    except ValueError as error:
-        reason, _, text = str(error).partition("\n")
-        return Rejected(line, reason, text)
-
-
-def _checked(
-    source: ContactFile, line: int, cells: Mapping[Target, str], attributes: dict[str, Any]
-) -> ContactRow | Rejected:
-    email, external_id = cells.get(Target.EMAIL), cells.get(Target.EXTERNAL_ID)
-    if email is None and external_id is None:
-        return Rejected(line, "has neither an e-mail address nor an id")
-    if email is not None and (problem := address_problem(email)):
-        return Rejected(line, problem, email)
-    if more := cells.get(Target.ATTRIBUTES):
-        attributes = {**_json_object(more), **attributes}
-    consent, suppressed = _status(source, cells.get(Target.CONSENT))
-    return ContactRow(
-        line=line,
-        email=email,
-        external_id=external_id,
-        attributes=attributes,
-        zone=known_zone(cells.get(Target.ZONE)),
-        locale=known_locale(cells.get(Target.LOCALE)),
-        stage=cells.get(Target.STAGE),
-        consent=consent,
-        consent_at=_instant(cells.get(Target.CONSENT_AT)),
-        created_at=_instant(cells.get(Target.CREATED_AT)),
-        suppressed=suppressed,
-    )
+    def _cell(self, cells: Sequence[str], target: Target) -> str | None:
+        """What the row says there, None for nothing."""
+        place = self._places.get(target)
+        return (cells[place] or None) if place is not None else None
 
 
 def typed(value: str, kind: Kind) -> str | int | float | bool:
