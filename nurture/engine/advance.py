@@ -23,7 +23,7 @@ from nurture.storage.queue import claim_due
 from nurture.storage.snapshots import load_snapshots
 from nurture.storage.turns import write_turns
 
-BATCH = 200
+BATCH = 500
 PUT_OFF = timedelta(hours=1)
 
 Decided = tuple[Snapshot, Turn]

@@ -168,7 +168,7 @@ def _is_storable(text: str) -> bool:
     return "\0" not in text
 
 
-def _arrival(event: IncomingEvent, properties: JsonText, now: datetime) -> Arrival:
+def _arrival(event: IncomingEvent, written: JsonText, now: datetime) -> Arrival:
     return Arrival(
         who=Identity(
             email=event.email,
@@ -182,7 +182,8 @@ def _arrival(event: IncomingEvent, properties: JsonText, now: datetime) -> Arriv
         source=event.source,
         message_id=event.message_id or _fingerprint(event, now),
         name=event.name,
-        properties=properties,
+        properties=event.properties,
+        written=written,
     )
 
 

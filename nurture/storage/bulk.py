@@ -207,7 +207,7 @@ def _array_type(kind: TypeEngine[Any]) -> str:
     return "text[]"
 
 
-def in_batch(tx: Transaction, keys: Batch) -> str:
+def in_batch(dialect: str, keys: Batch) -> str:
     """The condition that (contact_id, seq) is among the first two columns of the batch."""
     first, second = list(keys.columns)[:2]
-    return f"(contact_id, seq) IN (SELECT {first}, {second} FROM {keys.sql(tx.dialect)} AS keys)"
+    return f"(contact_id, seq) IN (SELECT {first}, {second} FROM {keys.sql(dialect)} AS keys)"

@@ -29,7 +29,7 @@ def cancel(tx: Transaction, keys: Sequence[tuple[int, int]], now: datetime, revi
         return []
     cancelled = tx.execute(
         update(deliveries)
-        .where(sql(in_batch(tx, _KEYS)), sql("state IN ('planned', 'claimed', 'deferred')"))
+        .where(sql(in_batch(tx.dialect, _KEYS)), sql("state IN ('planned', 'claimed', 'deferred')"))
         .values(
             state=case((_d.unknowns > 0, "unknown"), else_="cancelled"),
             settled_at=now,

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, insert, or_, select
 
 from nurture.domain.contact import Contact, SuppressionReason
 from nurture.storage.addresses import canonical
+from nurture.storage.bulk import Query
 from nurture.storage.controls import stop_gates
 from nurture.storage.database import Transaction
 from nurture.storage.identities import Identity, resolve
@@ -51,8 +52,10 @@ def get(tx: Transaction, contact_id: int) -> Contact | None:
 
 
 def get_many(tx: Transaction, contact_ids: Sequence[int]) -> dict[int, Contact]:
-    rows = tx.execute(select_contacts().where(among(_c.id)), {"ids": list(contact_ids)})
-    return {row[0]: contact_of(row) for row in rows}
+    return {row[0]: contact_of(row) for row in _MANY(tx, ids=contact_ids)}
+
+
+_MANY = Query(select_contacts().where(among(_c.id)))
 
 
 def find(tx: Transaction, name: str) -> Contact | None:

@@ -10,22 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from math import inf
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy import Select, bindparam, func, select, tuple_, update
 
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import Delivery
 from nurture.domain.enrolment import Enrolment
-from nurture.storage.bulk import in_batch
+from nurture.storage.bulk import Query, in_batch
+from nurture.storage.contacts import get_many
 from nurture.storage.controls import GATE_LOCK, paused_campaigns, sending_is_shut
 from nurture.storage.database import Transaction
 from nurture.storage.kept_mails import KeptMail, keep, kept
-from nurture.storage.rows import contact_of, delivery_of, enrolment_of, select_contacts
-from nurture.storage.tables import HELD, READY, SHUT, contacts, deliveries, enrolments
-from nurture.storage.types import Batch, BigId, UTCDateTime, among, sql
+from nurture.storage.rows import WHOLE_DELIVERY, read_delivery, read_enrolment
+from nurture.storage.tables import HELD, READY, SHUT, deliveries, enrolments
+from nurture.storage.types import Batch, BigId, UTCDateTime, sql
 
 _d = deliveries.c
 Key = tuple[int, int]  # contact id, seq
@@ -98,31 +100,45 @@ def claim_deliveries(
     keys = _ready(tx, now, limit, per_domain, slowed)
     if not keys:
         return []
-    claimed = tx.execute(
-        update(deliveries)
-        .where(sql(in_batch(tx, _KEYS)), sql(READY))
-        .values(state="claimed", owner=owner, epoch=_d.epoch + 1, lease_until=sql(_lease_end(tx)))
-        .returning(deliveries),
-        {"batch": _KEYS.text(tx.dialect, keys), **_lease(tx, now, lease)},
-    ).mappings()
-    rows = {(row["contact_id"], row["seq"]): row for row in claimed}
-    people = _people(tx, sorted({contact_id for contact_id, _ in rows}))
-    before = kept(tx, [key for key, row in rows.items() if row["unknowns"] > 0])
-    journeys = _journeys(tx, sorted({(row["contact_id"], row["enrolment"]) for row in rows.values()}))
+    claim = _claim(tx.dialect, tx.database.leases_by_server)
+    claimed = claim(tx, batch=_KEYS.text(tx.dialect, keys), claimer=owner, **_lease(tx, now, lease))
+    rows = {(row[0], row[1]): row for row in claimed}
+    people = get_many(tx, sorted({contact_id for contact_id, _ in rows}))
+    whole = len(WHOLE_DELIVERY)
+    found = [(read_delivery(row[:whole]), row[whole:]) for row in (rows[key] for key in keys if key in rows)]
+    before = kept(tx, [(delivery.contact_id, delivery.seq) for delivery, (_, _, unknowns, *_) in found if unknowns > 0])
+    journeys = _journeys(tx, sorted({(delivery.contact_id, delivery.enrolment) for delivery, _ in found}))
     return [
         Claimed(
-            delivery=delivery_of(row),
-            epoch=row["epoch"],
-            tries=row["tries"],
-            unknowns=row["unknowns"],
-            first_gated_at=row["first_gated_at"],
-            domain=row["domain"],
-            contact=people[row["contact_id"]],
-            enrolment=journeys[row["contact_id"], row["enrolment"]],
-            kept=before.get((row["contact_id"], row["seq"])),
+            delivery,
+            epoch,
+            tries,
+            unknowns,
+            first_gated_at,
+            domain,
+            people[delivery.contact_id],
+            journeys[delivery.contact_id, delivery.enrolment],
+            before.get((delivery.contact_id, delivery.seq)),
         )
-        for row in (rows[key] for key in keys if key in rows)
+        for delivery, (epoch, tries, unknowns, first_gated_at, domain) in found
     ]
+
+
+@cache
+def _claim(dialect: str, leases_by_server: bool) -> Query:
+    """Rows as `WHOLE_DELIVERY`, then the claim's own columns of `Claimed` in their order."""
+    columns = (*WHOLE_DELIVERY, "epoch", "tries", "unknowns", "first_gated_at", "domain")
+    return Query(
+        update(deliveries)
+        .where(sql(in_batch(dialect, _KEYS)), sql(READY))
+        .values(
+            state="claimed",
+            owner=bindparam("claimer"),
+            epoch=_d.epoch + 1,
+            lease_until=sql(_lease_end(leases_by_server)),
+        )
+        .returning(*(_d[name] for name in columns))
+    )
 
 
 def _ready(tx: Transaction, now: datetime, limit: int, per_domain: int | None, slowed: Mapping[str, int]) -> list[Key]:
@@ -196,16 +212,14 @@ def _with_room(tx: Transaction, query: Select[*tuple[Any, ...]], rooms: _Rooms, 
     return found
 
 
-def _people(tx: Transaction, ids: Sequence[int]) -> dict[int, Contact]:
-    rows = tx.execute(select_contacts().where(among(contacts.c.id)), {"ids": ids})
-    return {row[0]: contact_of(row) for row in rows}
-
-
 def _journeys(tx: Transaction, keys: Sequence[Key]) -> dict[Key, Enrolment]:
-    rows = tx.execute(
-        select(enrolments).where(sql(in_batch(tx, _KEYS))), {"batch": _KEYS.text(tx.dialect, keys)}
-    ).mappings()
-    return {(row["contact_id"], row["seq"]): enrolment_of(row) for row in rows}
+    rows = _enrolments(tx.dialect)(tx, batch=_KEYS.text(tx.dialect, keys))
+    return {(row[0], row[1]): read_enrolment(row) for row in rows}
+
+
+@cache
+def _enrolments(dialect: str) -> Query:
+    return Query(select(enrolments).where(sql(in_batch(dialect, _KEYS))))
 
 
 def release(tx: Transaction, holds: Sequence[Hold], owner: str, *, not_before: datetime | None = None) -> int:
@@ -242,7 +256,7 @@ def extend_leases(tx: Transaction, holds: Sequence[Hold], owner: str, now: datet
     return tx.execute(
         update(deliveries)
         .where(sql(_ours(tx)), sql(HELD), sql(f"lease_until > {tx.lease_clock}"))
-        .values(lease_until=sql(_lease_end(tx))),
+        .values(lease_until=sql(_lease_end(tx.database.leases_by_server))),
         values if tx.database.leases_by_server else {"now": now, **values},
     ).rowcount
 
@@ -309,8 +323,8 @@ def in_flight_by_domain(tx: Transaction) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def _lease_end(tx: Transaction) -> str:
-    return "clock_timestamp() + make_interval(secs => :lease)" if tx.database.leases_by_server else ":until"
+def _lease_end(leases_by_server: bool) -> str:
+    return "clock_timestamp() + make_interval(secs => :lease)" if leases_by_server else ":until"
 
 
 def _lease(tx: Transaction, now: datetime, lease: timedelta) -> dict[str, Any]:

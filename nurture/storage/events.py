@@ -37,7 +37,8 @@ class Arrival:
     source: str
     message_id: str
     name: str | None = None
-    properties: Mapping[str, Any] | JsonText = field(default=NOTHING)
+    properties: Mapping[str, Any] = field(default=NOTHING)
+    written: JsonText | None = None  # the properties as JSON, from whoever had to write them to check them
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +101,12 @@ def _fresh(tx: Transaction, arrivals: Sequence[Arrival]) -> list[int]:
 
 def _row(arrival: Arrival, contact_id: int, name: str, now: datetime) -> Values:
     """In the order of `EVENT`."""
-    return contact_id, name, min(arrival.at, now), now, arrival.properties, arrival.source, arrival.message_id
+    return (
+        contact_id,
+        name,
+        min(arrival.at, now),
+        now,
+        arrival.written or arrival.properties,
+        arrival.source,
+        arrival.message_id,
+    )

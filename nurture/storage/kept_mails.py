@@ -54,7 +54,7 @@ def kept(tx: Transaction, keys: Sequence[Key]) -> dict[Key, KeptMail]:
     if not keys:
         return {}
     rows = tx.execute(
-        select(*(kept_mails.c[name] for name in _COLUMNS)).where(sql(in_batch(tx, _KEYS))),
+        select(*(kept_mails.c[name] for name in _COLUMNS)).where(sql(in_batch(tx.dialect, _KEYS))),
         {"batch": _KEYS.text(tx.dialect, keys)},
     )
     return {

@@ -202,6 +202,7 @@ def states_of(tx: Transaction, keys: Sequence[tuple[int, int]]) -> dict[tuple[in
 
     batch = Batch(key_contact="int", key_seq="int")
     rows = tx.execute(
-        select(_d.contact_id, _d.seq, _d.state).where(sql(in_batch(tx, batch))), {"batch": batch.text(tx.dialect, keys)}
+        select(_d.contact_id, _d.seq, _d.state).where(sql(in_batch(tx.dialect, batch))),
+        {"batch": batch.text(tx.dialect, keys)},
     )
     return {(contact_id, seq): DeliveryState(state) for contact_id, seq, state in rows}

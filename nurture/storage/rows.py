@@ -171,12 +171,25 @@ def grant_row(grant: Grant) -> dict[str, Any]:
     }
 
 
+# What a delivery is made of, in the order `read_delivery` reads
+WHOLE_DELIVERY = (
+    "contact_id", "seq", "enrolment", "campaign", "step", "visit", "kind", "template", "category", "priority",
+    "planned_at", "due_at", "not_before", "expires_at", "revision", "state",
+)  # fmt: skip
+
+
 def delivery_of(row: RowMapping) -> Delivery:
     """From a row of the table, whole or in part."""
+    return read_delivery([row[name] for name in WHOLE_DELIVERY])
+
+
+def read_delivery(row: Sequence[Any]) -> Delivery:
+    """From the columns `WHOLE_DELIVERY`."""
+    (contact_id, seq, enrolment, campaign, step, visit, kind, template, category, priority, planned_at, due_at,
+     not_before, expires_at, revision, state) = row  # fmt: skip
     return Delivery(
-        row["contact_id"], row["seq"], row["enrolment"], row["campaign"], row["step"], row["visit"],
-        _MAIL_KINDS[row["kind"]], row["template"], row["category"], row["priority"], row["planned_at"], row["due_at"],
-        row["not_before"], row["expires_at"], row["revision"], DELIVERY_STATES[row["state"]],
+        contact_id, seq, enrolment, campaign, step, visit, _MAIL_KINDS[kind], template, category, priority, planned_at,
+        due_at, not_before, expires_at, revision, DELIVERY_STATES[state],
     )  # fmt: skip
 
 

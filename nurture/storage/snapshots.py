@@ -16,17 +16,17 @@ from nurture.domain.needs import SnapshotNeeds
 from nurture.domain.programme import MailKind
 from nurture.domain.snapshot import Snapshot
 from nurture.storage.bulk import Query
+from nurture.storage.contacts import get_many
 from nurture.storage.controls import paused_campaigns
 from nurture.storage.database import Transaction
-from nurture.storage.rows import DELIVERY_STATES, contact_of, read_enrolment, select_contacts
-from nurture.storage.tables import ACTIVE, UNPROCESSED, contacts, deliveries, enrolments, events
+from nurture.storage.rows import DELIVERY_STATES, read_enrolment
+from nurture.storage.tables import ACTIVE, UNPROCESSED, deliveries, enrolments, events
 from nurture.storage.types import among, sql
 
 MOST_EVENTS = 500  # of one contact in one turn: a flood is worked off in several
 
 _e, _d, _n = events.c, deliveries.c, enrolments.c
 
-_CONTACTS = Query(select_contacts().where(among(contacts.c.id)))
 _numbered = (
     select(
         _e.contact_id, _e.id, _e.name, _e.at, _e.properties,
@@ -77,7 +77,7 @@ def load_snapshots(tx: Transaction, contact_ids: Sequence[int], needs: SnapshotN
 
     Takes no locks: in a turn, `claim_due` has them. `needs` says how far back events and mails are read.
     """
-    people = {row[0]: contact_of(row) for row in _CONTACTS(tx, ids=contact_ids)}
+    people = get_many(tx, contact_ids)
     if not people:
         return []
     ids = sorted(people)

@@ -175,6 +175,6 @@ def _collect(rows: _Rows, snapshot: Snapshot, turn: Turn, now: datetime, revisio
 def _acknowledge(tx: Transaction, seen: Sequence[tuple[int, int]]) -> None:
     if seen:
         tx.execute(
-            update(deliveries).where(sql(in_batch(tx, _KEYS))).values(acknowledged=True),
+            update(deliveries).where(sql(in_batch(tx.dialect, _KEYS))).values(acknowledged=True),
             {"batch": _KEYS.text(tx.dialect, seen)},
         )
