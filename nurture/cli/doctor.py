@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 def doctor(session: Session, dns: bool, offline: bool) -> None:
     """Check everything sending depends on, with a fix for each.
 
-    Nothing is sent. The relay is greeted where NURTURE_DELIVERY is smtp; name servers are asked only with --dns. Exits
+    Nothing is sent. Where NURTURE_DELIVERY is smtp, the relay is greeted and the base URL asked; name servers
+    only with --dns. Exits
     with 3 if something is bad.
     """
     from nurture.engine.doctor import Health
@@ -87,7 +89,7 @@ def _checkups(session: Session, *, dns: bool, offline: bool) -> Iterator[Checkup
     if programme is not None:
         yield from d.check_brand(programme)
     yield from _secret(session, settings)
-    yield from _delivery(settings, offline=offline)
+    yield from _delivery(settings, session.clock.now(), offline=offline)
     if dns and programme is not None:
         from nurture.intake.dns_records import records_of
 
@@ -117,14 +119,15 @@ def _secret(session: Session, settings: Settings) -> Iterator[Checkup]:
         return
     yield from checks
     if checks[0].health is d.Health.GOOD:
-        from datetime import datetime
+        from nurture.engine.doctor_work import check_work
 
         with session.any_database.read() as tx:
             alive = marked(tx, ALIVE)
         yield d.check_clock(now, datetime.fromisoformat(alive["at"]) if alive is not None else None)
+        yield from check_work(session.any_database, now)
 
 
-def _delivery(settings: Settings, *, offline: bool) -> Iterator[Checkup]:
+def _delivery(settings: Settings, now: datetime, *, offline: bool) -> Iterator[Checkup]:
     from nurture.engine import doctor as d
 
     if settings.delivery == "inbox":
@@ -141,5 +144,9 @@ def _delivery(settings: Settings, *, offline: bool) -> Iterator[Checkup]:
     if not settings.base_url.startswith("https://"):
         fix = "set NURTURE_BASE_URL to an https address; one-click unsubscribe needs it"
         yield d.careful("base url", settings.base_url, fix)
-    else:
+    elif offline:
         yield d.good("base url", settings.base_url)
+    else:
+        from nurture.engine.doctor_work import check_base_url
+
+        yield check_base_url(settings.base_url, now)

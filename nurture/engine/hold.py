@@ -20,6 +20,7 @@ from nurture.storage.heartbeats import beat
 from nurture.storage.tables import HOLD
 
 ALIVE = "alive"
+BACKUP = "backup"
 CLOCK_TOLERANCE = timedelta(seconds=60)
 NOTABLE_DOWNTIME = timedelta(minutes=10)
 
@@ -74,7 +75,14 @@ def back_up(database: Database, target: Path, now: datetime) -> Path:
     made = backup(database, target)
     with Database(f"sqlite:///{made}", address_secret=database.address_secret) as copy:
         put_on_hold(copy, f"this is the backup of {now:%Y-%m-%d %H:%M} UTC, and mail may have gone since", now)
+    database.transact(lambda tx: mark(tx, BACKUP, {"at": now.isoformat()}, now))
     return made
+
+
+def last_backup(database: Database) -> datetime | None:
+    """When `back_up` last made a copy of this database."""
+    with database.read() as tx:
+        return _at(marked(tx, BACKUP))
 
 
 def release(database: Database, now: datetime) -> None:

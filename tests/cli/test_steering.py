@@ -297,7 +297,25 @@ def test_the_doctor_finds_a_sound_shop_sound(busy: Shop) -> None:
     assert "ok  database       nurture.db, schema " in told
     assert "ok  revision       1, applied 2026-03-03 09:00 UTC" in told
     assert "hm  senders        hello@shop.example: no such domain exists" in told
-    assert told.splitlines()[-1].endswith("0 bad, 1 to think about.")
+    assert "hm  backup         none was ever made\n                   -> nurture db backup, every night" in told
+    assert "hm  daemons        no daemon is at work (none since Tue 3 Mar 2026 09:01 UTC)\n" in told
+    assert "ok  space          " in told
+    assert told.splitlines()[-1].endswith("0 bad, 3 to think about.")
+
+
+def test_the_doctor_sees_what_keeps_mail_from_going(busy: Shop) -> None:
+    busy("db", "backup")
+    busy("stop-sending", "--why", "a wrong price")
+    busy("events", "send", "Newsletter Subscribed", "--email", "carl@example.com")
+    told = busy("doctor").stdout
+    assert "ok  backup         the last was made 0 seconds ago\n" in told
+    assert "hm  sending        sending is stopped since Tue 3 Mar 09:10 UTC by " in told
+    assert "-> nurture start-sending lets it go on\n" in told
+    busy("start-sending", "--yes")
+    busy.clock.jump_to(MORNING + timedelta(days=4))
+    told = busy("doctor", code=3).stdout
+    assert "bad lag            what is due has been waiting for 3 days\n" in told
+    assert "hm  backup         the last was made 3 days ago\n" in told
 
 
 def test_the_doctor_has_a_remedy_for_each_fault(shop: Shop) -> None:
