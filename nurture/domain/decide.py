@@ -28,6 +28,7 @@ from nurture.domain.event import NOTHING, Event
 from nurture.domain.exits import judge_event, leave, stop_in_segments
 from nurture.domain.flow import advance, go_on, standing_at, was_received
 from nurture.domain.ledger import Reason
+from nurture.domain.merging import MERGED, judge_merge
 from nurture.domain.programme import Programme, Send
 from nurture.domain.snapshot import Snapshot, Turn
 
@@ -105,6 +106,9 @@ def _judge(case: Case, event: Event) -> None:
         return
     if event.name == EJECT:
         _eject(case, event)
+        return
+    if event.name == MERGED:
+        judge_merge(case, event)
         return
     case.remember(event)
     judge_consent(case, event)

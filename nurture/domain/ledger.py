@@ -43,6 +43,7 @@ class FactKind(StrEnum):
     TOPIC_OPTED_IN = "topic_opted_in"
     SUPPRESSED = "suppressed"
     UNSUPPRESSED = "unsuppressed"
+    MERGED = "merged"
     FAILED = "failed"
 
 
@@ -82,6 +83,7 @@ class Reason(StrEnum):
     CAMPAIGN_GONE = "campaign_gone"
     NOT_ALLOWED_HERE = "not_allowed_here"
     ERASED = "erased"
+    MERGED = "merged"
     # postponed
     QUIET_HOURS = "quiet_hours"
     SEND_WINDOW = "send_window"

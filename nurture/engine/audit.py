@@ -60,8 +60,9 @@ def audit(
     result = Audit()
     with database.read() as tx:
         caps = _CapsOfTheirTime(tx, programme)
+        merged = audits.merged(tx)
         for number, (contact_id, mails) in enumerate(groupby(audit_mails(tx), lambda mail: mail.contact_id), 1):
-            for finding in over_caps(contact_id, list(mails), caps, now, result):
+            for finding in over_caps(contact_id, list(mails), caps, now, result, merged.get(contact_id, 0)):
                 result.found(finding)
             if number % 1000 == 0:
                 progress(number)
@@ -113,9 +114,17 @@ class _CapsOfTheirTime:
 
 
 def over_caps(
-    contact_id: int, mails: Sequence[AuditMail], caps: _CapsOfTheirTime, now: datetime, result: Audit
+    contact_id: int,
+    mails: Sequence[AuditMail],
+    caps: _CapsOfTheirTime,
+    now: datetime,
+    result: Audit,
+    apart_until: int = 0,
 ) -> Iterator[Finding]:
-    """Every rolling window of one person that holds more mails than a cap allows."""
+    """Every rolling window of one person that holds more mails than a cap allows.
+
+    Up to number `apart_until` they were planned for two contacts, before it was known that these are one.
+    """
     result.count("contacts")
     result.count("mails", len(mails))
     for cap in caps.now:
@@ -127,7 +136,7 @@ def over_caps(
             if ends - begins >= cap.per:
                 continue
             planned_last = max(counted[place : place + cap.max + 1], key=lambda mail: mail.seq)
-            if caps.held(cap, planned_last.revision):
+            if planned_last.seq > apart_until and caps.held(cap, planned_last.revision):
                 names = f"{first.campaign}/{first.step} and {last.campaign}/{last.step}"
                 yield Finding(
                     "never one too many",

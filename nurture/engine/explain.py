@@ -164,6 +164,7 @@ _WHAT = {
     FactKind.TOPIC_OPTED_IN: "takes topic {topic} again",
     FactKind.SUPPRESSED: "address suppressed ({suppression})",
     FactKind.UNSUPPRESSED: "address free again",
+    FactKind.MERGED: "became one with a contact that was number {was}",
     FactKind.FAILED: "turn failed",
 }
 

@@ -27,6 +27,8 @@ BATCH = 1000
 class IncomingEvent:
     """Something told to us about somebody. `name` None only says who she is. `message_id` makes repeats harmless.
 
+    `anonymous_id`, `previous_id` and `guest` are those of `nurture.storage.identities.Identity`.
+
     Without a `message_id` the whole content is the identity, so the same line sent twice counts once. `traits` are
     merged into her attributes.
     """
@@ -37,6 +39,9 @@ class IncomingEvent:
     email: str | None = None
     external_id: str | None = None
     contact_id: int | None = None
+    anonymous_id: str | None = None
+    previous_id: str | None = None
+    guest: bool = False
     message_id: str | None = None
     traits: Mapping[str, Any] | None = None
     zone: str | None = None
@@ -151,7 +156,8 @@ def _refusal(event: IncomingEvent, trusted: bool) -> str | None:
     for what, text, most in (
         ("name", event.name, 200), ("message id", event.message_id, 255), ("user id", event.external_id, 255),
         ("e-mail address", event.email, 320), ("zone", event.zone, 100), ("locale", event.locale, 100),
-        ("source", event.source, 100),
+        ("source", event.source, 100), ("anonymous id", event.anonymous_id, 255),
+        ("previous id", event.previous_id, 255),
     ):  # fmt: skip
         if text and (len(text) > most or not _is_storable(text)):
             return f"its {what} is longer than {most} characters, or holds characters that are no text"
@@ -174,6 +180,9 @@ def _arrival(event: IncomingEvent, written: JsonText, now: datetime) -> Arrival:
             email=event.email,
             external_id=event.external_id,
             contact_id=event.contact_id,
+            anonymous_id=event.anonymous_id,
+            previous_id=event.previous_id,
+            guest=event.guest,
             attributes=event.traits,
             zone=event.zone,
             locale=event.locale,
@@ -194,6 +203,8 @@ def _fingerprint(event: IncomingEvent, now: datetime) -> str:
         event.email,
         event.external_id,
         event.contact_id,
+        event.anonymous_id,
+        event.previous_id,
         dict(event.properties),
         dict(event.traits or {}),
     ]

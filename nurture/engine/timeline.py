@@ -42,6 +42,7 @@ _VERBS = {
     FactKind.TOPIC_OPTED_IN: "opts in",
     FactKind.SUPPRESSED: "suppressed",
     FactKind.UNSUPPRESSED: "released",
+    FactKind.MERGED: "merges",
     FactKind.FAILED: "fails",
 }
 _QUIET = {FactKind.PLANNED, FactKind.ATTEMPTED}  # the next line says how it ended

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,10 +12,10 @@ from typing import Any
 from nurture.domain.event import NOTHING
 from nurture.errors import NurtureError
 from nurture.intake.addresses import address_problem
+from nurture.intake.json_text import is_storable, parse_json, unstorable
 from nurture.intake.whereabouts import known_locale, known_zone
 
 MAX_LINE = 256 << 10
-MAX_DEPTH = 12
 MAX_NAME = 200
 RESERVED = "nurture."
 
@@ -151,27 +150,13 @@ def _parsed(line: str, place: str) -> Any:
     if len(line) > MAX_LINE:
         raise SignalError(f"{place}: more than {MAX_LINE >> 10} KiB for one event; send less with it")
     try:
-        return json.loads(line.removeprefix("\ufeff"), parse_constant=_no_constant, object_pairs_hook=_no_twins)
+        return parse_json(line.removeprefix("\ufeff"))
     except RecursionError:
         raise SignalError(f"{place}: nested too deep") from None
     except ValueError as error:
         where = f", column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise SignalError(f"{place}{where}: not JSON ({what}); one event a line, all of it in that line") from None
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not a number in JSON")
-
-
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Which of two values under one name counts is a guess, so neither does."""
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"{name[:60]!r} stands in it twice")
-        found[name] = value
-    return found
 
 
 def _picked(data: Mapping[str, Any], what: str) -> Any:
@@ -184,7 +169,7 @@ def _text(data: Mapping[str, Any], what: str, place: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise SignalError(f"{place}: {_KEYS[what][0]} must be text, in quotes")
-    if len(value) > 300 or not _is_storable(value):
+    if len(value) > 300 or not is_storable(value):
         raise SignalError(f"{place}: {_KEYS[what][0]} must have at most 300 characters, and no NUL among them")
     return value.strip()
 
@@ -210,32 +195,9 @@ def _object(data: Mapping[str, Any], what: str, place: str) -> Mapping[str, Any]
         return {}
     if not isinstance(value, dict):
         raise SignalError(f'{place}: {_KEYS[what][0]} must be an object, as {{"total": 80}}')
-    if problem := _unstorable(value):
+    if problem := unstorable(value):
         raise SignalError(f"{place}: {_KEYS[what][0]} {problem}")
     return value
-
-
-def _unstorable(value: dict[str, Any]) -> str | None:
-    """What in JSON data no database could give back as it was."""
-    waiting: list[tuple[Any, int]] = [(value, 1)]
-    while waiting:
-        item, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            return f"are nested more than {MAX_DEPTH} deep"
-        if isinstance(item, float) and not math.isfinite(item):
-            return "hold a number that is too large"
-        if isinstance(item, str) and not _is_storable(item):
-            return "hold a text with a NUL or half a character (\\ud800 to \\udfff)"
-        if isinstance(item, dict):
-            waiting.extend((key, depth) for key in item)
-            waiting.extend((each, depth + 1) for each in item.values())
-        elif isinstance(item, list):
-            waiting.extend((each, depth + 1) for each in item)
-    return None
-
-
-def _is_storable(text: str) -> bool:
-    return (text.isascii() and "\0" not in text) or not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def _unknown(key: str) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
+from sqlalchemy import select
+
+from nurture.domain.ledger import FactKind
 from nurture.storage.database import Transaction
+from nurture.storage.tables import NameKind, ledger, names
 from nurture.storage.types import sql
 
 MOST = 1000
@@ -38,7 +42,7 @@ _GATED_AFTER_EXIT = """
     WHERE d.state IN ('sent', 'unknown') AND e.state = 'ended' AND d.gated_at > e.ended_at + {slack} LIMIT :most
 """
 _GATED_AFTER_SUPPRESSION = """
-    SELECT d.contact_id, d.campaign, d.step FROM suppressions s
+    SELECT d.contact_id, d.campaign, d.step, d.seq FROM suppressions s
     JOIN contacts p ON p.address_key = s.address_key
     JOIN deliveries d ON d.contact_id = p.id
     WHERE d.state IN ('sent', 'unknown') AND d.kind = 'marketing' AND d.gated_at > s.at + {slack} LIMIT :most
@@ -64,6 +68,17 @@ _LATE = sql("""
 """)
 
 
+def merged(tx: Transaction) -> dict[int, int]:
+    """Contacts that others were merged into -> the last number that was planned before."""
+    people = select(names.c.contact_id).where(names.c.kind == NameKind.CONTACT.value)
+    query = (
+        select(ledger.c.contact_id, ledger.c.detail)
+        .where(ledger.c.contact_id.in_(people), ledger.c.kind == FactKind.MERGED.value)
+        .order_by(ledger.c.id)
+    )
+    return {contact_id: int(detail["until"]) for contact_id, detail in tx.execute(query)}
+
+
 def forgotten(tx: Transaction, held: Collection[str]) -> Iterator[tuple[int, str]]:
     """Active enrolments that nothing will move on: no due time, no mail in flight, no pause, not in the queue."""
     for contact_id, campaign, node in tx.execute(_FORGOTTEN, {"most": MOST}):
@@ -84,7 +99,12 @@ def gated_after_stop(tx: Transaction) -> Iterator[tuple[int, str]]:
     slack = _SLACK[tx.dialect]
     for contact_id, campaign, step in tx.execute(sql(_GATED_AFTER_EXIT.format(slack=slack)), {"most": MOST}):
         yield contact_id, f"{campaign}/{step} went after she had left"
-    for contact_id, campaign, step in tx.execute(sql(_GATED_AFTER_SUPPRESSION.format(slack=slack)), {"most": MOST}):
+    apart = merged(tx)  # what was sent to another address, before it was known whose it is
+    for contact_id, campaign, step, seq in tx.execute(
+        sql(_GATED_AFTER_SUPPRESSION.format(slack=slack)), {"most": MOST}
+    ):
+        if seq <= apart.get(contact_id, 0):
+            continue
         yield contact_id, f"{campaign}/{step} went after the address was suppressed"
 
 

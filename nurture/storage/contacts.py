@@ -14,9 +14,12 @@ from nurture.storage.bulk import Query
 from nurture.storage.controls import stop_gates
 from nurture.storage.database import Transaction
 from nurture.storage.identities import Identity, resolve
+from nurture.storage.names import called
+from nurture.storage.quarantine import release_about
 from nurture.storage.queue import wake
 from nurture.storage.rows import contact_of, select_contacts
 from nurture.storage.tables import (
+    NameKind,
     attempts,
     consents,
     contacts,
@@ -26,14 +29,16 @@ from nurture.storage.tables import (
     events,
     kept_mails,
     ledger,
+    names,
     outgoing,
     stage_changes,
     suppressions,
 )
 from nurture.storage.types import among
 
-_c = contacts.c
+_c, _n = contacts.c, names.c
 PERSONAL: tuple[Table, ...] = (
+    names,
     events,
     stage_changes,
     consents,
@@ -70,7 +75,15 @@ def find(tx: Transaction, name: str) -> Contact | None:
         named.append(_c.id == int(name))
     rows = tx.execute(select_contacts().where(or_(*named)).order_by(_c.id).limit(2)).all()
     exact = [row for row in rows if str(row[0]) == name] or rows
-    return contact_of(exact[0]) if exact else None
+    if not exact:
+        return _find_by_other_name(tx, name)
+    return contact_of(exact[0])
+
+
+def _find_by_other_name(tx: Transaction, name: str) -> Contact | None:
+    key = canonical(name) if "@" in name else name
+    found = called(tx, [(kind, key if kind is NameKind.EMAIL else name) for kind in NameKind])
+    return get(tx, min(found.values())) if found else None
 
 
 def search(
@@ -126,15 +139,18 @@ def export(tx: Transaction, contact_id: int) -> dict[str, Any] | None:
 def erase(tx: Transaction, contact_id: int, now: datetime) -> bool:
     """Forget one person wholly; False if there is nobody. The keyed hash of her address stays, as a suppression."""
     stop_gates(tx)
-    key = tx.execute(select(_c.address_key).where(_c.id == contact_id)).first()
-    if key is None:
+    found = tx.execute(select(_c.address_key, _c.email_key, _c.external_id).where(_c.id == contact_id)).first()
+    if found is None:
         return False
+    others = [tuple(row) for row in tx.execute(select(_n.kind, _n.value).where(_n.contact_id == contact_id))]
+    keys = {tx.address_key(value) for kind, value in others if kind == NameKind.EMAIL} | {found[0]} - {None}
     tx.execute(delete(due).where(due.c.contact_id == contact_id))
     tx.execute(delete(contacts).where(_c.id == contact_id))
-    if key[0] is not None:
-        tx.execute(delete(suppressions).where(suppressions.c.address_key == key[0]))
-        row = {"address_key": key[0], "reason": SuppressionReason.ERASED.value, "at": now, "source": "erasure"}
-        tx.execute(insert(suppressions), row)
+    release_about(tx, [name for name in (found[1], found[2], *(value for _, value in others)) if name])
+    if keys:
+        tx.execute(delete(suppressions).where(suppressions.c.address_key.in_(keys)))
+        row = {"reason": SuppressionReason.ERASED.value, "at": now, "source": "erasure"}
+        tx.execute(insert(suppressions), [{"address_key": key, **row} for key in sorted(keys)])
     return True
 
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from nurture.domain.contact import Consent
 from nurture.storage.addresses import address_hash, canonical, domain_of
 from nurture.storage.bulk import Insert, Query
 from nurture.storage.database import Transaction
-from nurture.storage.tables import contacts
+from nurture.storage.faults import DatabaseFault, Fault
+from nurture.storage.merging import merge
+from nurture.storage.names import Name, called, remember
+from nurture.storage.tables import NameKind, contacts
 from nurture.storage.types import among
 
 _c = contacts.c
@@ -21,21 +24,28 @@ _c = contacts.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """How somebody is named, and what is said about her. Strongest first: `contact_id`, `external_id`, `email`.
+    """How somebody is named, and what is said about her.
 
+    Strongest first: `contact_id`, `external_id`, `email`, `anonymous_id`, a browser's name for somebody it does not
+    know. Named together, names belong to one person from then on: an anonymous contact becomes the known one.
+    `previous_id` says outright that who was called so is the one called `external_id`.
     `attributes` are merged into hers (None removes one); given at all, even empty, they also allow her address to
-    change. None leaves everything she has already as it is.
+    change. None leaves everything she has already as it is. A `guest` says it on a public page: it cannot change the
+    address of a known person, nor make two known people one.
     """
 
     email: str | None = None
     external_id: str | None = None
     contact_id: int | None = None
+    anonymous_id: str | None = None
+    previous_id: str | None = None
+    guest: bool = False
     attributes: Mapping[str, Any] | None = None
     zone: str | None = None
     locale: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Person:
     """A contact as far as resolving needs her; `id` is 0 until she is in the database."""
 
@@ -47,6 +57,11 @@ class Person:
     zone: str | None
     locale: str | None
     changed: bool = False
+    became: Person | None = None  # merged into
+
+    @property
+    def is_anonymous(self) -> bool:
+        return self.email_key is None and self.external_id is None
 
 
 @dataclass(slots=True)
@@ -68,13 +83,19 @@ class Resolved:
 
 
 class _Known:
-    """The people found so far, by each of their names; `new` counts those nobody knew."""
+    """The people found so far, by each of their names; names and mergers that are still to be written.
+
+    `new` counts those nobody knew.
+    """
 
     def __init__(self) -> None:
         self.new = 0
         self.by_id: dict[int, Person] = {}
         self.by_email: dict[str, Person] = {}
         self.by_external: dict[str, Person] = {}
+        self.by_name: dict[Name, Person] = {}  # other names
+        self.new_names: dict[Name, Person] = {}
+        self.mergers: list[tuple[Person, Person]] = []
 
     def add(self, person: Person) -> None:
         if person.id:
@@ -84,16 +105,55 @@ class _Known:
         if person.external_id:
             self.by_external[person.external_id] = person
 
+    def name(self, kind: NameKind, value: str, person: Person) -> None:
+        """An other name, unless it is somebody's already."""
+        if (kind, value) not in self.by_name:
+            self.by_name[kind, value] = self.new_names[kind, value] = person
+
+    def external(self, value: str | None) -> Person | None:
+        return self.by_external.get(value) or self.by_name.get((NameKind.EXTERNAL, value)) if value else None
+
+    def email(self, key: str | None) -> Person | None:
+        return self.by_email.get(key) or self.by_name.get((NameKind.EMAIL, key)) if key else None
+
+    def browser(self, value: str | None) -> Person | None:
+        return self.by_name.get((NameKind.ANONYMOUS, value)) if value else None
+
     def people(self) -> list[Person]:
         """Each once, those who are in the database first, in the order of ids (which is the order of locks)."""
-        every = {id(p): p for names in (self.by_id, self.by_email, self.by_external) for p in names.values()}
+        maps: tuple[Mapping[Any, Person], ...] = (self.by_id, self.by_email, self.by_external, self.by_name)
+        every = {id(person): person for names in maps for person in names.values()}
         return sorted(every.values(), key=lambda person: (person.id == 0, person.id, person.email_key or ""))
+
+    def merge(self, one: Person, other: Person) -> Person:
+        """Two are one; who remains. What she has wins over what the other had."""
+        kept, gone = (other, one) if other.id or not one.id else (one, other)
+        kept.attributes = {**gone.attributes, **kept.attributes}
+        kept.zone, kept.locale = kept.zone or gone.zone, kept.locale or gone.locale
+        if gone.email_key and kept.email_key is None:
+            kept.email, kept.email_key = gone.email, gone.email_key
+        elif gone.email_key:
+            self.name(NameKind.EMAIL, gone.email_key, kept)
+        if gone.external_id and kept.external_id is None:
+            kept.external_id = gone.external_id
+        elif gone.external_id:
+            self.name(NameKind.EXTERNAL, gone.external_id, kept)
+        for names in (self.by_id, self.by_email, self.by_external, self.by_name, self.new_names):
+            for name in [name for name, person in names.items() if person is gone]:
+                names[name] = kept  # type: ignore[index]
+        self.by_id.pop(gone.id, None)
+        gone.became = kept
+        kept.changed = True
+        if gone.id:
+            self.mergers.append((gone, kept))
+        return kept
 
 
 def resolve(tx: Transaction, identities: Sequence[Identity], now: datetime) -> Resolved:
     """Find or create the contact of each identity, and write what is said about them.
 
     Changed contacts get a new version; waking them is the caller's business. An unreadable address names nobody.
+    Raises DatabaseFault (BUSY) if two are to become one while a mail to one of them is on the wire.
     """
     keys = [_key(identity.email) for identity in identities]
     known = _find(tx, identities, keys)
@@ -108,12 +168,23 @@ def resolve(tx: Transaction, identities: Sequence[Identity], now: datetime) -> R
         if person is not None:
             _tell(known, person, identity, key)
         resolved.people.append(person)
+    if known.mergers or known.new_names:
+        resolved.people = [_remaining(person) for person in resolved.people]
+    for gone, kept in known.mergers:
+        merge(tx, gone.id, kept.id, now)
     new = [person for person in known.people() if person.id == 0]
     changed = [person for person in known.people() if person.changed and person.id]
     if new:
-        changed += _create(tx, new, now)
+        changed += _create(tx, known, new, now)
     _update(tx, changed)
+    remember(tx, [(name, person.id) for name, person in known.new_names.items()])
     return resolved
+
+
+def _remaining(person: Person | None) -> Person | None:
+    while person is not None and person.became is not None:
+        person = person.became
+    return person
 
 
 def _key(email: str | None) -> str | None:
@@ -125,25 +196,39 @@ def _key(email: str | None) -> str | None:
 
 def _find(tx: Transaction, identities: Sequence[Identity], keys: Sequence[str | None]) -> _Known:
     """Everybody named. Locked on PostgreSQL, in the order of ids: what is written next is merged from what is read."""
-    names: tuple[tuple[Query, list[Any]], ...] = (
-        (_BY_ID, [i.contact_id for i in identities if i.contact_id]),
-        (_BY_EMAIL, [key for key in keys if key]),
-        (_BY_EXTERNAL, [i.external_id for i in identities if i.external_id]),
-    )
+    by_id = {i.contact_id for i in identities if i.contact_id}
+    emails = {key for key in keys if key}
+    externals = {value for i in identities for value in (i.external_id, i.previous_id) if value}
     ids: set[int] = set()
-    for query, values in names:
+    others: set[Name] = {
+        (NameKind.ANONYMOUS, value) for i in identities for value in (i.anonymous_id, i.previous_id) if value
+    }
+    for query, kind, values in (
+        (_BY_ID, NameKind.CONTACT, {str(each) for each in by_id}),
+        (_BY_EMAIL, NameKind.EMAIL, emails),
+        (_BY_EXTERNAL, NameKind.EXTERNAL, externals),
+    ):
         if values:
-            ids.update(row[0] for row in query(tx, ids=sorted(set(values))))
+            rows = query(tx, ids=sorted(by_id if kind is NameKind.CONTACT else values))
+            ids.update(row[0] for row in rows)
+            others.update((kind, value) for value in values - {str(row[1]) for row in rows})
+    named = called(tx, others)
+    ids.update(named.values())
     known = _Known()
     if ids:
-        told = tx.dialect == "postgresql" and any(i.attributes is not None or i.zone or i.locale for i in identities)
+        told = tx.dialect == "postgresql" and any(
+            i.attributes is not None or i.zone or i.locale or i.anonymous_id or i.previous_id for i in identities
+        )
         for id_, email, key, external, attributes, zone, locale in (_LOCK if told else _PEOPLE)(tx, ids=sorted(ids)):
             known.add(Person(id_, email, key, external, dict(attributes), zone, locale))
+    for name, id_ in named.items():
+        if id_ in known.by_id:
+            known.by_name[name] = known.by_id[id_]
     return known
 
 
 _BY_ID, _BY_EMAIL, _BY_EXTERNAL = (
-    Query(select(_c.id).where(among(column, text=column is not _c.id)))
+    Query(select(_c.id, column.label("value")).where(among(column, text=column is not _c.id)))
     for column in (_c.id, _c.email_key, _c.external_id)
 )
 _people = (
@@ -157,31 +242,76 @@ _PEOPLE, _LOCK = Query(_people), Query(_people.with_for_update(key_share=True))
 def _pick(known: _Known, identity: Identity, key: str | None) -> tuple[Person | None, bool]:
     """The person meant, and whether the names belong to two."""
     if identity.contact_id is not None:
-        return known.by_id.get(identity.contact_id), False
-    by_external = known.by_external.get(identity.external_id or "")
-    by_email = known.by_email.get(key or "")
-    if by_external is not None:
-        return by_external, by_email is not None and by_email is not by_external
-    if by_email is not None:
-        clash = bool(identity.external_id and by_email.external_id)
-        return by_email, clash
-    if key is None and identity.external_id is None:
-        return None, False
-    person = Person(0, (identity.email or "").strip() if key else None, key, identity.external_id, {}, None, None)
-    known.new += 1
-    known.add(person)
-    return person, False
+        named = known.by_name.get((NameKind.CONTACT, str(identity.contact_id)))
+        return known.by_id.get(identity.contact_id) or named, False
+    person, clash = _by_proper_names(known, identity, key)
+    person = _after_alias(known, identity, person)
+    browser = known.browser(identity.anonymous_id)
+    if person is None and browser is not None and _may_be(browser, identity, key):
+        person = browser
+    if person is None:
+        if key is None and identity.external_id is None and identity.anonymous_id is None:
+            return None, False
+        email = (identity.email or "").strip() if key else None
+        person = Person(0, email, key, identity.external_id, {}, None, None)
+        known.new += 1
+        known.add(person)
+    if identity.anonymous_id is not None:
+        if browser is None:
+            known.name(NameKind.ANONYMOUS, identity.anonymous_id, person)
+        elif browser is not person and browser.is_anonymous:
+            person = known.merge(browser, person)
+    return person, clash
+
+
+def _by_proper_names(known: _Known, identity: Identity, key: str | None) -> tuple[Person | None, bool]:
+    by_external, by_email = known.external(identity.external_id), known.email(key)
+    if by_external is None:
+        return by_email, by_email is not None and bool(identity.external_id and by_email.external_id)
+    if by_email is None or by_email is by_external:
+        return by_external, False
+    told = identity.attributes is not None and not identity.guest
+    if told and by_external.email_key is None and by_email.external_id is None:
+        return known.merge(by_email, by_external), False  # an address without an id, an id without an address
+    return by_external, True
+
+
+def _after_alias(known: _Known, identity: Identity, person: Person | None) -> Person | None:
+    """Who was called `previous_id` is the one called `external_id`."""
+    if identity.previous_id is None or identity.external_id is None:
+        return person
+    before = known.external(identity.previous_id) or known.browser(identity.previous_id)
+    if before is not None and identity.guest and not before.is_anonymous:
+        return person
+    if before is None and person is not None:
+        known.name(NameKind.ANONYMOUS, identity.previous_id, person)
+    elif before is not None and person is None:
+        if before.external_id is not None:
+            known.name(NameKind.EXTERNAL, identity.external_id, before)
+        return before
+    elif before is not None and person is not None and before is not person:
+        return known.merge(before, person)
+    return person
+
+
+def _may_be(browser: Person, identity: Identity, key: str | None) -> bool:
+    """Whether somebody whom a browser is known by may be the one with these names, whom nobody knows."""
+    if browser.is_anonymous or (key is None and identity.external_id is None):
+        return True
+    fits = (identity.external_id is None or browser.external_id is None) and (key is None or browser.email_key is None)
+    return fits and not identity.guest
 
 
 def _tell(known: _Known, person: Person, identity: Identity, key: str | None) -> None:
     """Merge what is said about her."""
     before = (person.email, person.external_id, person.zone, person.locale, dict(person.attributes))
-    free = key is not None and (known.by_email.get(key) in (None, person))
-    if free and (person.email is None or identity.attributes is not None):
+    free = key is not None and known.email(key) in (None, person)
+    may_change = identity.attributes is not None and not identity.guest
+    if free and (person.email is None or may_change):
         if person.email_key and person.email_key != key:
             del known.by_email[person.email_key]
         person.email, person.email_key = (identity.email or "").strip(), key
-    if person.external_id is None and identity.external_id not in known.by_external:
+    if person.external_id is None and identity.external_id and known.external(identity.external_id) is None:
         person.external_id = identity.external_id
     person.zone = identity.zone or person.zone
     person.locale = identity.locale or person.locale
@@ -213,11 +343,17 @@ def columns_of(tx: Transaction, person: Person) -> dict[str, Any]:
     }
 
 
-def _create(tx: Transaction, new: Sequence[Person], now: datetime) -> list[Person]:
+def _create(tx: Transaction, known: _Known, new: Sequence[Person], now: datetime) -> list[Person]:
     """In the order of addresses, so that two writers do not wait for one another.
 
     Returns those whom another writer created first, with what was said about them merged in: still to be written.
     """
+    anonymous = [person for person in new if person.is_anonymous]
+    if anonymous:
+        _create_anonymous(tx, known, anonymous, now)
+        new = [person for person in new if not person.is_anonymous]
+        if not new:
+            return []
     _INSERT(tx, [(*columns_of(tx, person).values(), now, *_AT_FIRST.values()) for person in new])
     named = {"ids": [p.email_key for p in new if p.email_key], "others": [p.external_id for p in new if p.external_id]}
     by_email, by_external = {}, {}
@@ -232,6 +368,21 @@ def _create(tx: Transaction, new: Sequence[Person], now: datetime) -> list[Perso
             person.external_id = row[2]
             merged.append(person)
     return merged
+
+
+def _create_anonymous(tx: Transaction, known: _Known, people: Sequence[Person], now: datetime) -> None:
+    """Known by their browsers alone. Raises DatabaseFault (to be tried again) if another writer was first."""
+    first: dict[int, Name] = {}
+    for name, person in known.new_names.items():
+        first.setdefault(id(person), name)
+    for person in sorted(people, key=lambda person: first[id(person)]):
+        row = {**columns_of(tx, person), "created_at": now, **_AT_FIRST}
+        person.id = int(tx.execute(insert(contacts).returning(_c.id), row).scalar_one())
+        person.changed = True
+    names = {first[id(person)]: person.id for person in people}
+    remember(tx, names.items())
+    if called(tx, names.keys()) != names:
+        raise DatabaseFault(Fault.SERIALIZATION, "Somebody else has made the same contact. Try again.")
 
 
 _AT_FIRST: dict[str, Any] = {

@@ -28,9 +28,10 @@ class Face(StrEnum):
     """What a site shows; a server may show some of them only."""
 
     PROBES = "probes"
+    EVENTS = "events"
 
 
-_MODULES = {Face.PROBES: "nurture.web.probes"}
+_MODULES = {Face.PROBES: "nurture.web.probes", Face.EVENTS: "nurture.web.events"}
 EVERY_FACE = frozenset(Face)
 
 

@@ -20,9 +20,12 @@ from nurture.errors import ConflictError, StorageError
 from nurture.storage import backup, contacts, duties, outbox, reports, revisions, schema, suppressions
 from nurture.storage.database import Database
 from nurture.storage.identities import Identity
-from nurture.storage.kept_mails import KeptMail, keep
+from nurture.storage.kept_mails import KeptMail
+from nurture.storage.kept_mails import keep as keep_mails
+from nurture.storage.names import remember
 from nurture.storage.outcomes import Outcome, record_outcomes
-from nurture.storage.tables import metadata
+from nurture.storage.quarantine import Held, keep
+from nurture.storage.tables import NameKind, metadata
 from nurture.storage.types import dump_json
 
 World = Any
@@ -39,7 +42,9 @@ def full_life(world: World, email: str = "ana.secret@example.com", name: str = "
         record_outcomes(
             tx, [Outcome(*claim.key, claim.epoch, DeliveryState.SENT, world.now, attempt=attempt)], "me", world.now
         )
-        keep(tx, [KeptMail(*claim.key, "b+x@shop.example", email, None, needs_smtputf8=False, data=name.encode())])
+        keep_mails(
+            tx, [KeptMail(*claim.key, "b+x@shop.example", email, None, needs_smtputf8=False, data=name.encode())]
+        )
     world.turn(
         person,
         attributes={"first_name": name},
@@ -89,8 +94,14 @@ def test_changing_a_person_by_hand_wakes_her_and_shuts_gates(world: World) -> No
     assert world.due() == [person]
 
 
+def name_everybody(world: World, person: int) -> None:
+    with world.database.write() as tx:
+        remember(tx, [((NameKind.ANONYMOUS, f"browser-{person}-secret"), person)])
+
+
 def test_an_export_holds_every_row_about_a_person_and_is_plain(world: World) -> None:
     person = full_life(world)
+    name_everybody(world, person)
     with world.database.read() as tx:
         everything = contacts.export(tx, person)
         assert everything is not None
@@ -103,7 +114,12 @@ def test_an_export_holds_every_row_about_a_person_and_is_plain(world: World) -> 
 
 def test_an_erasure_leaves_nothing_but_the_hash_that_keeps_the_promise(world: World) -> None:
     person, other = full_life(world), full_life(world, "bob@example.com", "Bob")
+    name_everybody(world, person)
     with world.database.write() as tx:
+        remember(
+            tx, [((NameKind.ANONYMOUS, "bob"), other), ((NameKind.EMAIL, "ana.before.secret@example.com"), person)]
+        )
+        keep(tx, [Held("segment", "too long", '{"traits": {"email": "ana.secret@example.com"}}')], world.now)
         assert contacts.erase(tx, person, world.now)
         assert not contacts.erase(tx, person, world.now)
     with world.database.read() as tx:
@@ -114,6 +130,9 @@ def test_an_erasure_leaves_nothing_but_the_hash_that_keeps_the_promise(world: Wo
                 kept = set(tx.execute(select(table.c.contact_id)).scalars())
                 assert kept == {other}, table.name
         found = suppressions.suppression_of(tx, "Ana.Secret@example.com")
+        before = suppressions.suppression_of(tx, "ana.before.secret@example.com")
+    assert before is not None
+    assert before.reason is SuppressionReason.ERASED
     assert found is not None
     assert (found.reason, found.at) == (SuppressionReason.ERASED, world.now)
 

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from nurture.engine.keys import Scope, create_key
 from nurture.storage.database import Database
+from nurture.storage.tables import events
 from nurture.testing.house import House, sources
 from nurture.testing.site import Served, serving
 
@@ -49,3 +52,21 @@ def serve() -> Iterator[Callable[..., Served]]:
 def site(house: House, serve: Callable[..., Served]) -> Served:
     """Of `house`, with every face."""
     return serve(house)
+
+
+@pytest.fixture
+def key(house: House) -> Callable[..., str]:
+    """`key("events", "read")`: a key with these scopes."""
+    return lambda *scopes: create_key(house.database, "test", {Scope(scope) for scope in scopes}, house.now)
+
+
+@pytest.fixture
+def stored(house: House) -> Callable[[], list[tuple[Any, ...]]]:
+    """Every event that is stored: (contact id, name, at, properties), in order."""
+
+    def read() -> list[tuple[Any, ...]]:
+        with house.database.read() as tx:
+            query = select(events.c.contact_id, events.c.name, events.c.at, events.c.properties).order_by(events.c.id)
+            return [tuple(row) for row in tx.execute(query)]
+
+    return read
