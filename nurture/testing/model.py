@@ -363,8 +363,12 @@ class Model:
             letter.passage.go_on(now)
 
     def _end(self, person: Person, letter: Letter, now: datetime, kind: str, reason: str) -> None:
-        letter.gone = True
-        self._note(person, now, kind, reason, letter.passage.plan, letter.mail.step)
+        """It will not go any more; but where a first copy may have arrived, nobody can say that none did."""
+        letter.gone, lost = not letter.unknowns, bool(letter.unknowns)
+        self._note(person, now, "unknown" if lost else kind, reason, letter.passage.plan, letter.mail.step)
+        if lost:
+            self._counts(letter, now)
+            return
         if letter.passage.inside:
             letter.passage.go_on(now)
         self._room_again(person, now)

@@ -58,6 +58,37 @@ def utc(text: str) -> datetime:
         pytest.param("Pacific/Chatham", "2025-09-28 03:00", "2025-09-27 14:15", id="three-quarter-offset-gap"),
         pytest.param("Asia/Kathmandu", "2026-01-01 09:00", "2026-01-01 03:15", id="quarter-hour-offset"),
         pytest.param("Pacific/Kiritimati", "2026-01-01 00:00", "2025-12-31 10:00", id="fourteen-hours-ahead"),
+        pytest.param("Pacific/Kwajalein", "1993-08-21 12:00", "1993-08-22 00:00", id="another-day-that-was-skipped"),
+        pytest.param(
+            "Pacific/Kiritimati", "1994-12-31 09:00", "1994-12-31 19:00", id="a-last-day-of-the-year-that-was-skipped"
+        ),
+        pytest.param(
+            "Australia/Lord_Howe", "2026-10-04 02:00", "2026-10-03 15:30", id="first-moment-of-a-half-hour-gap"
+        ),
+        pytest.param(
+            "Australia/Lord_Howe", "2026-04-05 01:30", "2026-04-04 14:30", id="first-moment-of-a-half-hour-overlap"
+        ),
+        pytest.param("Antarctica/Troll", "2026-03-29 01:30", "2026-03-29 01:30", id="gap-of-two-hours"),
+        pytest.param("Antarctica/Troll", "2026-10-25 01:30", "2026-10-24 23:30", id="overlap-of-two-hours"),
+        pytest.param("Europe/Dublin", "2026-03-29 01:15", "2026-03-29 01:15", id="gap-where-winter-is-the-saving-time"),
+        pytest.param(
+            "Europe/Dublin", "2026-10-25 01:15", "2026-10-25 00:15", id="overlap-where-winter-is-the-saving-time"
+        ),
+        pytest.param("Africa/Casablanca", "2026-02-15 02:30", "2026-02-15 01:30", id="overlap-when-ramadan-begins"),
+        pytest.param("Africa/Casablanca", "2026-03-22 02:30", "2026-03-22 02:30", id="gap-when-ramadan-has-ended"),
+        pytest.param("Asia/Pyongyang", "2018-05-04 23:45", "2018-05-04 15:15", id="half-hour-gap-to-midnight"),
+        pytest.param("America/Caracas", "2016-05-01 02:45", "2016-05-01 07:15", id="half-hour-gap-for-ever"),
+        pytest.param("Asia/Tehran", "2022-03-22 00:30", "2022-03-21 21:00", id="midnight-gap-with-a-half-hour-offset"),
+        pytest.param(
+            "Asia/Tehran", "2022-09-21 23:30", "2022-09-21 19:00", id="overlap-before-midnight-with-a-half-hour-offset"
+        ),
+        pytest.param("Europe/Moscow", "2014-10-26 01:30", "2014-10-25 21:30", id="overlap-for-ever"),
+        pytest.param("America/Asuncion", "2024-10-06 00:00", "2024-10-06 04:00", id="asuncion-midnight-gap"),
+        pytest.param("America/Sao_Paulo", "2018-02-17 23:30", "2018-02-18 01:30", id="overlap-before-midnight"),
+        pytest.param("America/St_Johns", "2026-03-08 02:15", "2026-03-08 05:45", id="gap-with-a-half-hour-offset"),
+        pytest.param("America/St_Johns", "2006-10-29 00:00", "2006-10-29 02:30", id="overlap-one-minute-past-midnight"),
+        pytest.param("Pacific/Norfolk", "2026-10-04 02:59", "2026-10-03 15:59", id="last-minute-of-a-gap"),
+        pytest.param("Asia/Kolkata", "2026-12-31 23:59", "2026-12-31 18:29", id="last-minute-of-a-year"),
     ],
 )
 def test_a_local_time_is_one_instant(zone: str, local: str, expected: str) -> None:
