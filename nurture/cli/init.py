@@ -102,6 +102,8 @@ def kind_of(name: str) -> str | None:
         return "project"
     if name == "campaigns/_segments.yaml":
         return "segments"
+    if name == "campaigns/behaviour.yaml":
+        return "behaviour"
     if not name.startswith("campaigns/") or not name.endswith((".yaml", ".yml")):
         return None
     folders = name.split("/")[1:-1]

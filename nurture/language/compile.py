@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from nurture.domain.conditions import Condition
 from nurture.domain.programme import Campaign, MailKind, Programme
+from nurture.language.behaviour import Behaviour, compile_behaviour
+from nurture.language.behaviour_file import BehaviourFile
 from nurture.language.campaign_file import CampaignFile
 from nurture.language.campaigns import compile_campaign, send_ids
 from nurture.language.checks import check_campaign
@@ -24,6 +26,7 @@ from nurture.language.project import Policy, compile_policy, compile_segments, k
 from nurture.language.project_file import ProjectFile, SegmentsFile
 from nurture.language.reading import read_model, read_text
 from nurture.language.source import (
+    BEHAVIOUR_FILE,
     BRAND_FILE,
     CAMPAIGNS,
     PROJECT_FILE,
@@ -42,7 +45,7 @@ class Compiled:
     """`programme` is None when any problem is an error. Problems are in order of file, line and column.
 
     `sketch` is what can be made out of files with errors, if the project and brand files have none: enough to check
-    templates by, never to run.
+    templates by, never to run. `behaviour` is how simulated people behave; None without a (sound) behaviour file.
     """
 
     programme: Programme | None
@@ -50,6 +53,7 @@ class Compiled:
     stories: tuple[Story, ...]
     problems: tuple[Problem, ...]
     sketch: Programme | None = None
+    behaviour: Behaviour | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -93,6 +97,7 @@ class _Project:
         campaigns = self._campaigns(campaign_rules, known, project, policy)
         people = self._people(known)
         stories = self._stories(known, people)
+        behaviour = self._behaviour(known)
         self._report_misplaced()
         brand = self._brand()
         self._check_templates(campaigns, people, conditions)
@@ -108,7 +113,7 @@ class _Project:
             sketch = None if faulty & {PROJECT_FILE, BRAND_FILE} else programme
             return Compiled(None, people, stories, problems, sketch)
         programme = carried_over(previous, programme) if previous is not None else programme
-        return Compiled(programme, people, stories, problems)
+        return Compiled(programme, people, stories, problems, behaviour=behaviour)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -133,7 +138,7 @@ class _Project:
             name
             for name in sorted(self.sources)
             if name.startswith(CAMPAIGNS) and name.count("/") == 1 and name.endswith(".yaml")
-            and name not in {PROJECT_FILE, SEGMENTS_FILE} and not name.startswith(f"{CAMPAIGNS}_")
+            and name not in {PROJECT_FILE, SEGMENTS_FILE, BEHAVIOUR_FILE} and not name.startswith(f"{CAMPAIGNS}_")
         ]  # fmt: skip
 
     def _below(self, folder: str) -> list[str]:
@@ -218,6 +223,12 @@ class _Project:
                 stories.append(compile_story(rule, scope, people, frozenset(names)))
         return tuple(stories)
 
+    def _behaviour(self, known: Known) -> Behaviour | None:
+        if BEHAVIOUR_FILE not in self.sources:
+            return None
+        file, rule = self._read(BEHAVIOUR_FILE, BehaviourFile)
+        return compile_behaviour(rule, self._scope(file, known)) if rule is not None else None
+
     def _report_misplaced(self) -> None:
         read = {file.name for file in self.files}
         for name, text in self.sources.items():
@@ -250,7 +261,7 @@ class _Project:
             file.report("N701", path, "marketing mail must show a postal address", hint)
 
     def _near_misses(self, people: Mapping[str, Person], campaigns: Mapping[str, Campaign]) -> None:
-        beside = (f"{CAMPAIGNS}tests/", f"{CAMPAIGNS}people/")
+        beside = (f"{CAMPAIGNS}tests/", f"{CAMPAIGNS}people/", BEHAVIOUR_FILE)
         events: dict[str, list[tuple[Scope, Path]]] = defaultdict(list)
         attributes: dict[str, list[tuple[Scope, Path]]] = defaultdict(list)
         twice = set(STANDARD_EVENTS)

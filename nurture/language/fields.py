@@ -21,6 +21,7 @@ from nurture.language.words import (
     Days,
     Holidays,
     LocalInstant,
+    Rate,
     StageChangeRule,
     parse_address,
     parse_again,
@@ -33,7 +34,9 @@ from nurture.language.words import (
     parse_name,
     parse_on_cap,
     parse_percent,
+    parse_rate,
     parse_stage_change,
+    parse_times,
     parse_url,
     parse_zone,
     positive_duration,
@@ -101,6 +104,14 @@ def _percent(value: object) -> float:
         return parse_percent(value)
     except ValueError as error:
         raise refusal("N610", error) from None
+
+
+def _times(value: object) -> tuple[int, int]:
+    """A number, or a range like 1-4."""
+    try:
+        return parse_times(value)
+    except ValueError as error:
+        raise refusal("N619", error) from None
 
 
 def _as_text(value: object) -> object:
@@ -208,6 +219,16 @@ InstantField = Annotated[LocalInstant, Text("N617", "an instant", parse_instant,
 
 
 PercentField = Annotated[float, PlainValidator(_percent), WithJsonSchema({"type": "string", "examples": ["2%"]})]
+
+
+RateField = Annotated[Rate, Text("N619", "a rate", parse_rate, "3 per 30 days", "1 per 2 hours")]
+
+
+TimesField = Annotated[
+    tuple[int, int],
+    PlainValidator(_times),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}], "examples": [2, "1-4"]}),
+]
 
 
 DaysField = Annotated[

@@ -81,6 +81,7 @@ CODES = {
     "N616": "a loop without a wait",
     "N617": "not an instant or a distance in time",
     "N618": "a circle of recorded events without a wait",
+    "N619": "not a rate, a number of times, or a value that can be drawn",
     "N701": "no postal address",
     "N702": "a marketing campaign without a topic",
     "N703": "a transactional mail that carries an offer",

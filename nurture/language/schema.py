@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nurture.language.behaviour_file import BehaviourFile, CapsFile
 from nurture.language.campaign_file import CampaignFile
 from nurture.language.people_file import PersonFile, StoryFile
 from nurture.language.project_file import ProjectFile, SegmentsFile
@@ -13,4 +14,6 @@ FILE_KINDS: dict[str, type[Strict]] = {
     "segments": SegmentsFile,
     "person": PersonFile,
     "test": StoryFile,
+    "behaviour": BehaviourFile,
+    "caps": CapsFile,
 }

@@ -18,6 +18,7 @@ CAMPAIGNS = "campaigns/"
 TEMPLATES = "email_templates/"
 PROJECT_FILE = "campaigns/_project.yaml"
 SEGMENTS_FILE = "campaigns/_segments.yaml"
+BEHAVIOUR_FILE = "campaigns/behaviour.yaml"
 BRAND_FILE = "email_templates/brand.yaml"
 
 MAX_FILE_BYTES = 1 << 20

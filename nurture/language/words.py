@@ -82,6 +82,38 @@ def parse_percent(text: str) -> float:
     return float(match[1]) / 100
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many times in a span of time."""
+
+    times: float
+    per: timedelta
+
+    @property
+    def a_day(self) -> float:
+        return self.times * timedelta(days=1) / self.per
+
+
+def parse_rate(text: str) -> Rate:
+    """`3 per 30 days`. Raises ValueError."""
+    times, per, span = (part.strip() for part in text.partition(" per "))
+    if not per or not re.fullmatch(r"\d{1,6}(\.\d{1,4})?", times):
+        raise ValueError(f'"{text}" is not a rate; write it like "3 per 30 days"')
+    span = span if span[:1].isdigit() else f"1 {span}"
+    return Rate(float(times), positive_duration(span).approximate)
+
+
+def parse_times(value: object) -> tuple[int, int]:
+    """`3`, or `1-4`: from, to. Raises ValueError."""
+    match = re.fullmatch(r"(\d{1,3})(?: ?- ?(\d{1,3}))?", str(value)) if isinstance(value, int | str) else None
+    if match is None or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a number of times; write 2, or a range like 1-4")
+    low, high = int(match[1]), int(match[2] or match[1])
+    if high < low:
+        raise ValueError(f'"{value}" ends before it begins; write {high}-{low}')
+    return low, high
+
+
 def parse_again(text: str) -> Again:
     words = " ".join(text.split())
     if words == "never":
