@@ -17,7 +17,10 @@ from nurture.domain.snapshot import ConsentChange, Outgoing, Snapshot, StageChan
 
 @dataclass(slots=True)
 class Resident:
-    """One person and all that was recorded of her. `at` maps deliveries to when they ended."""
+    """One person and all that was recorded of her. `at` maps deliveries to when they ended.
+
+    `version` counts what was written about her, so that a gate sees whether anything was since the last look.
+    """
 
     contact: Contact
     pending: list[Event] = field(default_factory=list)
@@ -35,6 +38,7 @@ class Resident:
     outgoing: list[Outgoing] = field(default_factory=list)
     ledger: list[Fact] = field(default_factory=list)
     turn_at: datetime | None = None
+    version: int = 0
 
     @property
     def all_enrolments(self) -> list[Enrolment]:

@@ -11,7 +11,6 @@ from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import IntEnum
 from heapq import heappop, heappush
 from typing import Any
 
@@ -22,7 +21,7 @@ from nurture.domain.delivery import CountedMail, Delivery, DeliveryState, Settle
 from nurture.domain.enrolment import Enrolment, PastEnrolment
 from nurture.domain.event import NOTHING, Event
 from nurture.domain.ledger import Fact, FactKind, Reason
-from nurture.domain.needs import needs_of
+from nurture.domain.needs import SnapshotNeeds, needs_of
 from nurture.domain.programme import MailKind, Programme
 from nurture.domain.recheck import Dropped, NotNow, Proceed, recheck
 from nurture.domain.snapshot import Turn
@@ -72,37 +71,37 @@ def relay_down(until: datetime) -> Post:
     return post
 
 
-class _Work(IntEnum):
-    """At one instant events come first, then turns, then the wire."""
-
-    ARRIVE = 0
-    TURN = 1
-    DISPATCH = 2
-    GATE = 3
-    SETTLE = 4
+# At one instant events come first, then turns, then the wire.
+_ARRIVE, _TURN, _DISPATCH, _GATE, _SETTLE = range(5)
 
 
 class World:
     """People under one programme, from `start` on. Everything that happens is queued and done in order of time."""
 
-    def __init__(self, programme: Programme, start: datetime, post: Post = sent_at_once) -> None:
+    def __init__(
+        self,
+        programme: Programme,
+        start: datetime,
+        post: Post = sent_at_once,
+        needs: SnapshotNeeds | None = None,
+    ) -> None:
         self.programme = programme
         self.now = start
         self.people: dict[int, Resident] = {}
         self.turns = 0
         self._post = post
-        self._needs = needs_of(programme)
+        self._needs = needs if needs is not None else needs_of(programme)
         self._paused: frozenset[str] = frozenset()
-        self._queue: list[tuple[datetime, _Work, int, int, Any]] = []
+        self._queue: list[tuple[datetime, int, int, int, Any]] = []
         self._order = 0
         self._events = 0
-        self._doing: dict[_Work, Callable[[Resident, Any], None]] = {
-            _Work.ARRIVE: self._arrive,
-            _Work.TURN: self._turn,
-            _Work.DISPATCH: self._dispatch,
-            _Work.GATE: self._gate,
-            _Work.SETTLE: self._settle,
-        }
+        self._doing: tuple[Callable[[Resident, Any], None], ...] = (
+            self._arrive,
+            self._turn,
+            self._dispatch,
+            self._gate,
+            self._settle,
+        )
 
     # --- what comes from outside
 
@@ -126,12 +125,13 @@ class World:
         """An event is received at `at`; it `happened` then, or earlier if it is reported late."""
         self._events += 1
         event = Event(self._events, name, happened or at, properties)
-        self._put(max(at, self.now), _Work.ARRIVE, contact_id, event)
+        self._put(max(at, self.now), _ARRIVE, contact_id, event)
 
     def change(self, contact_id: int, **columns: Any) -> None:
         """Somebody else wrote to her row: attributes, zone, address."""
         person = self.people[contact_id]
-        person.contact = replace(person.contact, version=person.contact.version + 1, **columns)
+        person.contact = replace(person.contact, **columns)
+        person.version += 1
         self._wake(person, self.now)
 
     def apply(self, programme: Programme) -> None:
@@ -151,25 +151,29 @@ class World:
 
     def run_until(self, instant: datetime) -> None:
         """Do everything that is due by `instant`, which is then the time."""
-        queue, people, doing = self._queue, self.people, self._doing
+        queue = self._queue
         while queue and queue[0][0] <= instant:
-            self.now, work, _, contact_id, what = heappop(queue)
-            doing[work](people[contact_id], what)
+            self.step()
         self.now = max(self.now, instant)
+
+    def step(self) -> None:
+        """Do the one thing that is due next. Raises IndexError when there is none."""
+        self.now, work, _, contact_id, what = heappop(self._queue)
+        self._doing[work](self.people[contact_id], what)
 
     @property
     def next_at(self) -> datetime | None:
         """When something happens next; None when all is quiet for ever."""
         return self._queue[0][0] if self._queue else None
 
-    def _put(self, at: datetime, work: _Work, contact_id: int, what: Any = None) -> None:
+    def _put(self, at: datetime, work: int, contact_id: int, what: Any = None) -> None:
         self._order += 1
         heappush(self._queue, (at, work, self._order, contact_id, what))
 
     def _wake(self, person: Resident, at: datetime) -> None:
         if person.turn_at is None or at < person.turn_at:
             person.turn_at = at
-            self._put(at, _Work.TURN, person.contact.id, at)
+            self._put(at, _TURN, person.contact.id, at)
 
     def _wake_all(self) -> None:
         for person in self.people.values():
@@ -189,15 +193,16 @@ class World:
         self._write(person, turn)
 
     def _write(self, person: Resident, turn: Turn) -> None:
-        version = max(turn.contact.version, person.contact.version + 1)
-        person.contact = replace(turn.contact, version=version)
+        person.contact = turn.contact
+        person.version += 1
         for event in person.pending:
             person.remember(event)
         person.pending, person.settled = [], []
-        known = {enrolment.seq for enrolment in person.enrolments}
-        for enrolment in turn.enrolments:
-            if enrolment.seq not in known:
-                self._enrolled(person, enrolment)
+        if turn.enrolments:
+            known = {enrolment.seq for enrolment in person.enrolments}
+            for enrolment in turn.enrolments:
+                if enrolment.seq not in known:
+                    self._enrolled(person, enrolment)
         for delivery in turn.deliveries:
             self._planned(person, delivery)
         person.stages += turn.stages
@@ -225,7 +230,7 @@ class World:
         if is_ghost:
             person.at[delivery.seq] = self.now
         else:
-            self._put(max(delivery.not_before, self.now), _Work.DISPATCH, delivery.contact_id, delivery.seq)
+            self._put(max(delivery.not_before, self.now), _DISPATCH, delivery.contact_id, delivery.seq)
         if delivery.kind is MailKind.MARKETING:
             person.mails[delivery.seq] = CountedMail(
                 self.now if is_ghost else None, delivery.category, delivery.campaign, delivery.step, is_ghost
@@ -245,10 +250,13 @@ class World:
                 self._try_at(person, delivery, delivery.state, until)
             case Proceed() as proceed:
                 answer = self._post(delivery, self.now)
+                if not answer.gate and not answer.reply and not person.pending:
+                    self._settle(person, (seq, answer))  # nothing can come between the last look and the end
+                    return
                 person.deliveries[seq] = replace(delivery, state=DeliveryState.CLAIMED)
-                self._later(answer.gate, _Work.GATE, person, (seq, person.contact.version, proceed, answer))
+                self._later(answer.gate, _GATE, person, (seq, person.version, proceed, answer))
 
-    def _later(self, delay: timedelta, work: _Work, person: Resident, what: Any) -> None:
+    def _later(self, delay: timedelta, work: int, person: Resident, what: Any) -> None:
         if delay:
             self._put(self.now + delay, work, person.contact.id, what)
         else:
@@ -260,7 +268,7 @@ class World:
         delivery = person.deliveries[seq]
         if delivery.state is not DeliveryState.CLAIMED:
             return
-        is_open = not person.pending and person.contact.version == version and delivery.campaign not in self._paused
+        is_open = not person.pending and person.version == version and delivery.campaign not in self._paused
         if is_open and answer.gate:
             zone = person.contact.zone
             allowed = allowed_from(self.programme, proceed.campaign, proceed.send, self.now, zone)
@@ -269,7 +277,7 @@ class World:
             self._try_at(person, delivery, DeliveryState.PLANNED, self.now)
             return
         person.deliveries[seq] = replace(delivery, state=DeliveryState.GATED)
-        self._later(answer.reply, _Work.SETTLE, person, (seq, answer))
+        self._later(answer.reply, _SETTLE, person, (seq, answer))
 
     def _settle(self, person: Resident, what: tuple[int, Answer]) -> None:
         seq, answer = what
@@ -282,7 +290,7 @@ class World:
 
     def _try_at(self, person: Resident, delivery: Delivery, state: DeliveryState, at: datetime) -> None:
         person.deliveries[delivery.seq] = replace(delivery, state=state, not_before=at)
-        self._put(at, _Work.DISPATCH, person.contact.id, delivery.seq)
+        self._put(at, _DISPATCH, person.contact.id, delivery.seq)
 
     def _settled(
         self, person: Resident, seq: int, state: DeliveryState, reason: Reason | None, detail: dict[str, Any]

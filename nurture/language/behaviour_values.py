@@ -85,16 +85,23 @@ class ValueReader:
 
     scope: Scope
     shared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    _open: list[str] = field(default_factory=list)  # the shared values that are being read, so that a circle is seen
 
     def mapping(self, raw: Mapping[str, Any], path: Path) -> Mapped:
         """Properties; `like: name` takes those of the shared values first."""
-        found: dict[str, Any] = {}
-        if LIKE in raw:
-            name = str(raw[LIKE])
-            self.scope.among(name, self.shared, (*path, LIKE), "N106", "values")
-            found = dict(self.mapping(_unlike(self.shared.get(name, {})), ("values", name)).items)
-        found |= {str(name): self.value(value, (*path, name)) for name, value in _unlike(raw).items()}
+        found = dict(self._shared(str(raw[LIKE]), path).items) if LIKE in raw else {}
+        found |= {str(name): self.value(value, (*path, name)) for name, value in raw.items() if name != LIKE}
         return Mapped(tuple(found.items()))
+
+    def _shared(self, name: str, path: Path) -> Mapped:
+        self.scope.among(name, self.shared, path, "N106", "values")
+        if name in self._open:
+            self.scope.file.report("N213", path, f'the values "{name}" are like themselves')
+            return Mapped()
+        self._open.append(name)
+        found = self.mapping(self.shared.get(name, {}), ("values", name))
+        self._open.pop()
+        return found
 
     def value(self, raw: Any, path: Path) -> Any:
         """A value as it stands, or one that is drawn: a mapping with one of the words of `DRAWS`."""
@@ -142,10 +149,6 @@ class ValueReader:
         if isinstance(raw, dict) and raw and all(_is_number(weight) and weight > 0 for weight in raw.values()):
             return Weighted.of(raw)
         raise ValueError("one_of takes a list, or words with weights; write {one_of: [a, b]} or {one_of: {a: 3, b: 1}}")
-
-
-def _unlike(raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in raw.items() if name != LIKE}
 
 
 def _is_number(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
@@ -13,7 +13,7 @@ from nurture.domain.programme import Cap, Lifecycle, Sender, StageMove, Topic
 from nurture.domain.timing import Calendar, Hours
 from nurture.language.names import ABOUT_CONTACT, ABOUT_EVENT, Known, Path, Scope
 from nurture.language.problems import did_you_mean, suggestion
-from nurture.language.project_file import ProjectFile, SegmentsFile
+from nurture.language.project_file import CapRuleModel, ProjectFile, SegmentsFile
 from nurture.language.source import SourceFile
 from nurture.language.words import Holidays
 
@@ -63,7 +63,7 @@ def compile_policy(rule: ProjectFile, scope: Scope) -> Policy:
         senders={name: Sender(s.name, s.email, s.reply_to) for name, s in rule.senders.items()},
         topics={name: Topic(topic.title, topic.description) for name, topic in rule.topics.items()},
         categories=categories_of(rule),
-        caps=_caps(rule, scope.file),
+        caps=compile_caps(rule.caps, scope.file),
         calendar=_calendar(rule.holidays, scope.file),
     )
 
@@ -131,9 +131,9 @@ def minutes_of(hours: Hours) -> int:
     return (end - start) % (24 * 60)
 
 
-def _caps(rule: ProjectFile, file: SourceFile) -> tuple[Cap, ...]:
+def compile_caps(rules: Sequence[CapRuleModel], file: SourceFile) -> tuple[Cap, ...]:
     caps: list[Cap] = []
-    for index, cap in enumerate(rule.caps):
+    for index, cap in enumerate(rules):
         path: Path = ("caps", index)
         if cap.per.business_days:
             file.report(
