@@ -92,7 +92,7 @@ def _refuse_strangers(ctx: click.Context, names: str, ways: list[str]) -> None:
 def _one_person(session: Session, options: Mapping[str, Any]) -> None:
     from nurture.engine.simulation.one_person import entrance, imagine
 
-    compiled, programme = compiled_here()
+    _, compiled, programme = files_here()
     wanted = _campaign(programme, options["campaign"]) if options["campaign"] else None
     if wanted is None and not options["events"]:
         raise click.UsageError("name a campaign, or what happens: --event 'Order Completed@+3d'; or --people N")
@@ -127,15 +127,16 @@ def _one_person(session: Session, options: Mapping[str, Any]) -> None:
     answer(found, told)
 
 
-def compiled_here() -> tuple[Compiled, Programme]:
-    """The files of this folder. Raises Refused when they have errors."""
+def files_here() -> tuple[dict[str, str], Compiled, Programme]:
+    """The files of this folder, and what they compile to. Raises Refused when they have errors."""
     from nurture.language.compile import compile_project
     from nurture.language.source import read_project
 
-    compiled = compile_project(read_project(Path()))
+    sources = read_project(Path())
+    compiled = compile_project(sources)
     if compiled.programme is None:
         raise Refused(f"The files have {plural(len(compiled.errors), 'error')}; see them with nurture validate.")
-    return compiled, compiled.programme
+    return sources, compiled, compiled.programme
 
 
 def _campaign(programme: Programme, name: str) -> Campaign:

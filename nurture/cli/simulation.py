@@ -6,28 +6,45 @@ import csv
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from nurture.cli.output import Refused, answer, faint, plural, say, show, strong, table
+from nurture.cli.output import Refused, answer, careful, faint, plural, printable, say, show, strong, table, when
 from nurture.cli.session import Session
-from nurture.cli.simulate import compiled_here, instant
-from nurture.domain.programme import Cap
+from nurture.cli.simulate import files_here, instant
+from nurture.domain.programme import Cap, Programme
+from nurture.domain.timing import zone_of
 from nurture.engine.simulation.page import page
 from nurture.engine.simulation.report import Report, figures, rows
-from nurture.engine.simulation.run import FEW, Job, cores, simulate
+from nurture.engine.simulation.run import FEW, Part, Setting, cores, in_parts, made_up, simulate
 from nurture.errors import ConfigurationError
 
 SHOWN = 12
 DAYS = 90
+AFTERWARDS = timedelta(days=30)  # a replay goes on after its last event
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whom to simulate, and how to say who they are. `seed` None: nothing about them is drawn."""
+
+    setting: Setting
+    parts: list[Part]
+    count: int
+    told: str
+    seed: int | None = None
 
 
 def run(session: Session, options: Mapping[str, Any]) -> None:
     """Simulate, and tell."""
-    caps = _caps(options["caps"]) if options["caps"] is not None else None
-    report = _report(session, options, None)
-    other = _report(session, options, caps) if caps is not None else None
+    people = _people(session, options)
+    report = _report(session, options, people)
+    other = None
+    if options["caps"] is not None:
+        setting = people.setting.under(_caps(options["caps"]))
+        other = _report(session, options, replace(people, setting=setting))
     if options["html"] is not None:
         options["html"].write_text(page(report, other), encoding="utf-8")
     if options["as_csv"]:
@@ -39,21 +56,66 @@ def run(session: Session, options: Mapping[str, Any]) -> None:
     answer(data, lambda: _tell(report, other, options["html"]))
 
 
-def _report(session: Session, options: Mapping[str, Any], caps: tuple[Cap, ...] | None) -> Report:
-    job = _job(session, options, caps)
-    count = options["people"]
-    workers = options["workers"] or (cores() if count > FEW else 1)
-    with _progress(session, count) as progress:
-        return simulate(job, workers=workers, limit=_limit(session, options), progress=progress)
+def _report(session: Session, options: Mapping[str, Any], people: People) -> Report:
+    workers = options["workers"] or (cores() if people.count > FEW else 1)
+    limit = _limit(session, options)
+    with _progress(session, people.count) as progress:
+        return simulate(
+            people.setting,
+            people.parts,
+            source=people.told,
+            seed=people.seed,
+            workers=workers,
+            limit=limit,
+            progress=progress,
+        )
 
 
-def _job(session: Session, options: Mapping[str, Any], caps: tuple[Cap, ...] | None) -> Job:
-    from nurture.language.source import read_project
+def _people(session: Session, options: Mapping[str, Any]) -> People:
+    sources, compiled, programme = files_here()
+    days = timedelta(days=options["days"] or DAYS)
+    if options["replay"] is not None:
+        found = _replayed(options["replay"], programme, days if options["days"] else None)
+    elif options["from_database"]:
+        found = _stored(session, sources, days)
+    else:
+        begin = instant(options["begin"], programme.zone) if options["begin"] else session.clock.now()
+        count, seed = options["people"], options["seed"]
+        setting, parts = made_up(compiled, count, seed, begin, begin + days)
+        found = People(setting, parts, count, f"{count:,} made-up people", seed)
+    if not options["render"]:
+        return found
+    return replace(found, setting=replace(found.setting, templates=sources))
 
-    compiled, programme = compiled_here()
-    begin = instant(options["begin"], programme.zone) if options["begin"] else session.clock.now()
-    end = begin + timedelta(days=options["days"] or DAYS)
-    return Job(read_project(Path()), options["people"], options["seed"], begin, end, caps)
+
+def _replayed(path: Path, programme: Programme, days: timedelta | None) -> People:
+    from nurture.engine.simulation.replay import read_replay
+
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        replay = read_replay(lines, path.name)
+    for error in replay.errors[:SHOWN]:
+        say(careful(printable(error)))
+    if len(replay.errors) > SHOWN:
+        say(careful(f"and {plural(len(replay.errors) - SHOWN, 'more line')} that could not be read"))
+    assert replay.begin is not None
+    assert replay.end is not None
+    end = replay.begin + days if days is not None else replay.end + AFTERWARDS
+    count = len(replay.people)
+    told = f"{plural(replay.events, 'event')} of {plural(count, 'person', 'people')} in {path.name}"
+    return People(Setting(programme, replay.begin, end), in_parts(replay.people), count, told)
+
+
+def _stored(session: Session, sources: Mapping[str, str], days: timedelta) -> People:
+    from nurture.engine.simulation.stored import stored_people
+    from nurture.language.compile import compile_project
+
+    applied = session.applied()
+    programme = compile_project(sources, previous=applied.programme).programme
+    assert programme is not None  # it was compiled before
+    now = session.clock.now()
+    people = list(stored_people(session.database, programme, now))
+    told = f"{plural(len(people), 'person', 'people')} of {session.database.name}"
+    return People(Setting(programme, now, now + days), in_parts(people), len(people), told)
 
 
 def _limit(session: Session, options: Mapping[str, Any]) -> int | None:
@@ -108,7 +170,7 @@ def _print_csv(report: Report, other: Report | None) -> None:
 
 def _tell(report: Report, other: Report | None, html: Path | None) -> None:
     asked = report.asked
-    show(strong(f"{asked.source}, {_day(asked.begin)} to {_day(asked.end)}"))
+    show(strong(f"{asked.source}, {_day(asked.begin, asked.zone)} to {_day(asked.end, asked.zone)}"))
     show(f"{plural(report.turns, 'decision')}, {plural(report.mails, 'mail')}. Nothing was sent.")
     if other is not None:
         _tell_difference(report, other)
@@ -118,14 +180,16 @@ def _tell(report: Report, other: Report | None, html: Path | None) -> None:
     _tell_pressure(report)
     _tell_kept_back(report)
     _tell_overlaps(report)
+    say()
     if html is not None:
         say(f"The page with charts is {html}")
     else:
         say(faint("With charts: --html report.html. Every number: --csv or --json."))
 
 
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y}"
+def _day(at: datetime, zone: str) -> str:
+    local = at.astimezone(zone_of(zone))
+    return f"{local.day} {local:%b %Y}"
 
 
 def _tell_difference(report: Report, other: Report) -> None:
@@ -166,7 +230,7 @@ def _tell_load(report: Report) -> None:
         show("No mail goes.")
         return
     allowed = f"; the relay takes {limit:,}" if limit is not None else ""
-    show(f"Busiest minute: {plural(peak.mails, 'mail')}, {peak.at:%a} {_day(peak.at)} {peak.at:%H:%M} UTC{allowed}.")
+    show(f"Busiest minute: {plural(peak.mails, 'mail')}, {when(peak.at, report.asked.zone)}{allowed}.")
     if peak.over_limit:
         over = plural(peak.mails_over, "mail")
         show(f"In {plural(peak.over_limit, 'minute')} more is due than it takes: {over} wait for the next.")

@@ -41,7 +41,7 @@ _ENDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How one attempt ends: `state` is sent, rejected, unknown or deferred.
+    """How one attempt ends: `state` is sent, rejected, unknown, deferred, or skipped for a `reason`.
 
     `gate` is how long after the last look the gate stands, `reply` how long after the gate the end is known; a deferred
     mail is tried again after `retry`.
@@ -51,6 +51,8 @@ class Answer:
     gate: timedelta = ZERO
     reply: timedelta = ZERO
     retry: timedelta = timedelta(minutes=10)
+    reason: Reason | None = None
+    detail: Mapping[str, Any] = NOTHING
 
 
 Post = Callable[[Delivery, datetime], Answer]
@@ -113,6 +115,17 @@ class World:
         self._wake(person, self.now)
         return person
 
+    def admit(self, person: Resident, due_at: datetime | None) -> None:
+        """Somebody who has lived elsewhere goes on here: next due at `due_at`, with the mail that is still to go."""
+        self.people[person.contact.id] = person
+        for delivery in person.deliveries.values():
+            if delivery.state.is_pending:
+                self._put(max(delivery.not_before, self.now), _DISPATCH, person.contact.id, delivery.seq)
+        if person.pending or person.settled:
+            due_at = self.now
+        if due_at is not None:
+            self._wake(person, max(due_at, self.now))
+
     def post(
         self,
         contact_id: int,
@@ -121,11 +134,12 @@ class World:
         properties: Mapping[str, Any] = NOTHING,
         *,
         happened: datetime | None = None,
-    ) -> None:
+    ) -> Event:
         """An event is received at `at`; it `happened` then, or earlier if it is reported late."""
         self._events += 1
         event = Event(self._events, name, happened or at, properties)
         self._put(max(at, self.now), _ARRIVE, contact_id, event)
+        return event
 
     def change(self, contact_id: int, **columns: Any) -> None:
         """Somebody else wrote to her row: attributes, zone, address."""
@@ -286,14 +300,14 @@ class World:
             self._note(person, delivery, FactKind.DEFERRED, Reason.RELAY, {})
             self._try_at(person, delivery, DeliveryState.DEFERRED, self.now + answer.retry)
             return
-        self._settled(person, seq, answer.state, None, {})
+        self._settled(person, seq, answer.state, answer.reason, answer.detail)
 
     def _try_at(self, person: Resident, delivery: Delivery, state: DeliveryState, at: datetime) -> None:
         person.deliveries[delivery.seq] = replace(delivery, state=state, not_before=at)
         self._put(at, _DISPATCH, person.contact.id, delivery.seq)
 
     def _settled(
-        self, person: Resident, seq: int, state: DeliveryState, reason: Reason | None, detail: dict[str, Any]
+        self, person: Resident, seq: int, state: DeliveryState, reason: Reason | None, detail: Mapping[str, Any]
     ) -> None:
         """A mail ended; the person goes on."""
         self._end(person, seq, state, reason, detail)
@@ -301,7 +315,7 @@ class World:
         self._wake(person, self.now)
 
     def _end(
-        self, person: Resident, seq: int, state: DeliveryState, reason: Reason | None, detail: dict[str, Any]
+        self, person: Resident, seq: int, state: DeliveryState, reason: Reason | None, detail: Mapping[str, Any]
     ) -> None:
         delivery = person.deliveries[seq] = replace(person.deliveries[seq], state=state)
         person.at[seq] = self.now
@@ -315,7 +329,7 @@ class World:
             person.mails[seq] = replace(person.mails[seq], at=self.now)
 
     def _note(
-        self, person: Resident, delivery: Delivery, kind: FactKind, reason: Reason | None, detail: dict[str, Any]
+        self, person: Resident, delivery: Delivery, kind: FactKind, reason: Reason | None, detail: Mapping[str, Any]
     ) -> None:
         person.ledger.append(
             Fact(

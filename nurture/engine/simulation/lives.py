@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import Delivery
-from nurture.domain.event import NOTHING
+from nurture.domain.event import NOTHING, Event, Properties
 from nurture.domain.needs import needs_of
 from nurture.domain.programme import Programme
 from nurture.domain.timing import zone_of
 from nurture.engine.resident import Resident
 from nurture.engine.simulate import SENT, Answer, World
 from nurture.engine.simulation.nature import Habits, Nature
-from nurture.engine.simulation.population import Beginning, Population
+from nurture.engine.simulation.population import Beginning
 from nurture.engine.simulation.tally import Counting, Tally
 
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """One person's life: since when she was there, in which stage (None: she was new), and all that became of her."""
+    """One person's life: since when she was there, in which stage (None: she was new), and all that became of her.
+
+    `told` are the events she made up, in the order in which they came to her mind.
+    """
 
     person: Resident
     since: datetime
     stage: str | None
     turns: int
+    told: Sequence[Event] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that happened: an event, a change of her row (`changes`: its columns), or both."""
+
+    at: datetime
+    event: str | None = None
+    properties: Properties = NOTHING
+    changes: Mapping[str, Any] = NOTHING
+
+
+INSTANT = timedelta(microseconds=1)
 Render = Callable[[Resident, Delivery, datetime], Answer]
 
 
@@ -57,14 +73,33 @@ class Lives:
         if beginning.first is not None:
             first, at = beginning.first, beginning.at
             nature.tell(first.event, at, beginning.luck.values(first.values, NOTHING, at), first.then)
-        return self._lived(world, person, nature)
+        at, stage = beginning.at, beginning.contact.stage
+        return self._lived(world, person, nature, since=at, stage=stage)
 
-    def told(self, contact: Contact, begin: datetime, tell: Callable[[World], None]) -> Lived:
-        """A person's to whom happens what `tell` posts, and nothing else."""
-        world = World(self._programme, begin, self._post_to(lambda: person), self._needs)
+    def replayed(self, contact: Contact, happened: Sequence[Happened]) -> Lived:
+        """A person's to whom happens what really did; she is known since the first of it."""
+        world = World(self._programme, contact.created_at, self._post_to(lambda: person), self._needs)
         person = world.add(contact)
-        tell(world)
-        return self._lived(world, person, None)
+        for each in happened:
+            if each.at > self._end:
+                break
+            world.run_until(each.at - INSTANT)
+            world.now = max(world.now, each.at)
+            if each.changes:
+                attributes = {**person.contact.attributes, **each.changes.get("attributes", {})}
+                world.change(contact.id, **{**each.changes, "attributes": attributes})
+            if each.event:
+                world.post(contact.id, each.event, each.at, each.properties)
+        return self._lived(world, person, None, since=contact.created_at, stage=None)
+
+    def ahead(self, resident: Resident, now: datetime, due_at: datetime | None, paused: Iterable[str] = ()) -> Lived:
+        """The life before a person as she is `now`, when nothing more happens to her from outside."""
+        world = World(self._programme, now, self._post_to(lambda: resident), self._needs)
+        for campaign in paused:
+            world.pause(campaign)
+        stage = resident.contact.stage
+        world.admit(resident, due_at)
+        return self._lived(world, resident, None, since=now, stage=stage)
 
     def _post_to(self, whose: Callable[[], Resident]) -> Callable[[Delivery, datetime], Answer]:
         render = self._render
@@ -72,8 +107,9 @@ class Lives:
             return lambda _delivery, _now: SENT
         return lambda delivery, now: render(whose(), delivery, now)
 
-    def _lived(self, world: World, person: Resident, nature: Nature | None) -> Lived:
-        since, stage = world.now, person.contact.stage
+    def _lived(
+        self, world: World, person: Resident, nature: Nature | None, *, since: datetime, stage: str | None
+    ) -> Lived:
         end = self._end
         while True:
             due = world.next_at
@@ -83,18 +119,10 @@ class Lives:
                 nature.act(own)
                 continue
             if due is None or due > end:
-                return Lived(person, since, stage, world.turns)
+                return Lived(person, since, stage, world.turns, nature.told if nature is not None else ())
             world.step()
             if nature is not None and nature.stage != person.contact.stage:
                 nature.look(world.now)
-
-
-def lives_of(population: Population, numbers: Iterable[int], render: Render | None = None) -> Iterator[Lived]:
-    """The lives of these people of a population."""
-    lives = Lives(population.programme, population.end, render)
-    habits = Habits.of(population.behaviour, population.programme, population.begin, population.end)
-    for number in numbers:
-        yield lives.of(population.person(number), habits)
 
 
 def counted(lived: Iterable[Lived], programme: Programme, begin: datetime, end: datetime) -> Tally:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from nurture.domain.delivery import Delivery
-from nurture.domain.event import NOTHING, Properties
+from nurture.domain.event import NOTHING, Event, Properties
 from nurture.domain.programme import Programme
 from nurture.engine.resident import Resident
 from nurture.engine.simulate import World
@@ -75,6 +75,7 @@ class Nature:
         self._zone, self._lively, self._end = zone, lively, end
         self._total = 0.0
         self.is_silent = False
+        self.told: list[Event] = []
         self.stage: str | None = None
         self.next_at: datetime | None = None
         self.look(world.now)
@@ -113,7 +114,7 @@ class Nature:
     def tell(self, event: str, at: datetime, properties: Properties, then: Sequence[Follow] = ()) -> None:
         if at > self._end:
             return
-        self._world.post(self._person.contact.id, event, at, properties)
+        self.told.append(self._world.post(self._person.contact.id, event, at, properties))
         for each in then:
             self._follow(each, at, properties)
 

@@ -8,7 +8,6 @@ from math import log
 
 from nurture.domain.contact import Consent, Contact
 from nurture.domain.event import NOTHING, Event
-from nurture.domain.programme import Programme
 from nurture.engine.simulation.luck import Luck
 from nurture.language.behaviour import Behaviour, Follow, Past
 
@@ -36,7 +35,6 @@ class Population:
     """`count` people of one behaviour and seed, from `begin` to `end`; the first `arriving` of them come meanwhile."""
 
     behaviour: Behaviour
-    programme: Programme
     count: int
     seed: int
     begin: datetime

@@ -1,115 +1,168 @@
 """A simulation from end to end, in one process or several: the same people in the same parts, so the same report.
 
-People do not touch one another, so they are lived out in parts of `PART` people; how many processes share the parts
-changes nothing but the time it takes.
+People do not touch one another, so they are lived out in parts; how many processes share the parts changes nothing but
+the time it takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from multiprocessing import get_context
+from typing import Protocol
 
 from nurture.domain.programme import Cap, Programme
-from nurture.engine.simulation.lives import counted, lives_of
+from nurture.engine.simulation.lives import Lived, Lives, Render, counted
+from nurture.engine.simulation.nature import Habits
 from nurture.engine.simulation.population import Population
 from nurture.engine.simulation.report import Asked, Report, report_of
 from nurture.engine.simulation.tally import Tally
 from nurture.errors import NurtureError
 from nurture.language.behaviour import Behaviour
-from nurture.language.compile import Compiled, compile_project
+from nurture.language.compile import Compiled
 
-PART = 250
+PART = 250  # people
+FEW = 2000  # people whom one process has lived out before another has started
 Progress = Callable[[int], None]
+
+
+class Someone(Protocol):
+    """A person who brings along what happens to her."""
+
+    def live(self, lives: Lives) -> Lived: ...
+
+
+Part = range | Sequence[Someone]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every part has in common. `population` makes people of numbers; `templates` are rendered, if given."""
+
+    programme: Programme
+    begin: datetime
+    end: datetime
+    population: Population | None = None
+    templates: Mapping[str, str] | None = None
+
+    def under(self, caps: tuple[Cap, ...]) -> Setting:
+        """The same with other caps."""
+        return replace(self, programme=replace(self.programme, caps=caps))
 
 
 def unheard(_people: int) -> None:
     """Nobody listens to the progress."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What every process needs to know to live out any part of a population. `caps` None are those of the project."""
-
-    sources: Mapping[str, str]
-    count: int
-    seed: int
-    begin: datetime
-    end: datetime
-    caps: tuple[Cap, ...] | None = None
-
-    def population(self, compiled: Compiled) -> Population:
-        programme, behaviour = ready(compiled)
-        if self.caps is not None:
-            programme = replace(programme, caps=self.caps)
-        return Population(behaviour, programme, self.count, self.seed, self.begin, self.end)
+def made_up(compiled: Compiled, count: int, seed: int, begin: datetime, end: datetime) -> tuple[Setting, list[Part]]:
+    """So many people who behave as the project's behaviour file says. Raises NurtureError when there is none."""
+    programme, behaviour = _ready(compiled)
+    setting = Setting(programme, begin, end, Population(behaviour, count, seed, begin, end))
+    return setting, [range(first, min(first + PART, count)) for first in range(0, count, PART)]
 
 
-def ready(compiled: Compiled) -> tuple[Programme, Behaviour]:
-    """Raises NurtureError when the project has errors, or no behaviour."""
+def in_parts(people: Sequence[Someone]) -> list[Part]:
+    return [people[first : first + PART] for first in range(0, len(people), PART)]
+
+
+def _ready(compiled: Compiled) -> tuple[Programme, Behaviour]:
     if compiled.programme is None:
         raise NurtureError("The project has errors; run nurture validate, then simulate again.")
     if compiled.behaviour is None:
         raise NurtureError(
             "campaigns/behaviour.yaml is missing: it says who the people are and what they do. "
-            "nurture init brings one along; nurture schema behaviour says what can stand in it."
+            "nurture init writes one; docs/simulation.md says what can stand in it."
         )
     return compiled.programme, compiled.behaviour
 
 
+def cores() -> int:
+    """How many processes can really run at once here."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def simulate(
-    job: Job, compiled: Compiled, *, workers: int = 1, limit: int | None = None, progress: Progress = unheard
+    setting: Setting,
+    parts: Sequence[Part],
+    *,
+    source: str,
+    seed: int | None = None,
+    workers: int = 1,
+    limit: int | None = None,
+    progress: Progress = unheard,
 ) -> Report:
-    """Live out a population. `progress` is told how many people are done. Raises NurtureError."""
-    population = job.population(compiled)
-    parts = [range(first, min(first + PART, job.count)) for first in range(0, job.count, PART)]
+    """Live out all parts and report. `source` says who the people are, `progress` is told how many are done."""
     tally = Tally()
-    with _lived(job, population, min(workers, len(parts))) as live:
+    with _living(setting, min(workers, len(parts))) as live:
         for part in live(parts):
             tally.add(part)
             progress(tally.people)
-    programme = population.programme
-    asked = Asked(job.begin, job.end, programme.zone, f"{job.count:,} made-up people", job.seed, limit)
-    return report_of(tally, programme, asked)
+    asked = Asked(setting.begin, setting.end, setting.programme.zone, source, seed, limit)
+    return report_of(tally, setting.programme, asked)
 
 
-Parts = Callable[[list[range]], Iterator[Tally]]
+Living = Callable[[Iterable[Part]], Iterator[Tally]]
 
 
 @contextmanager
-def _lived(job: Job, population: Population, workers: int) -> Iterator[Parts]:
+def _living(setting: Setting, workers: int) -> Iterator[Living]:
     """A function from parts to their tallies, in order."""
     if workers <= 1:
-        yield lambda parts: (_live(population, part) for part in parts)
+        live = _liver(setting)
+        yield lambda parts: map(live, parts)
         return
     context = get_context("spawn")  # a process that was forked would share locks with threads that are not there
-    with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(job,)) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(setting,)) as pool:
         yield lambda parts: _in_order(pool, parts, 4 * workers)
 
 
-def _in_order(pool: ProcessPoolExecutor, parts: list[range], ahead: int) -> Iterator[Tally]:
+def _in_order(pool: ProcessPoolExecutor, parts: Iterable[Part], ahead: int) -> Iterator[Tally]:
     """Not all at once, so that finished parts do not pile up."""
-    waiting: list[Future[Tally]] = []
+    waiting: deque[Future[Tally]] = deque()
     for part in parts:
         waiting.append(pool.submit(_work, part))
         if len(waiting) > ahead:
-            yield waiting.pop(0).result()
-    yield from (each.result() for each in waiting)
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
-def _live(population: Population, part: range) -> Tally:
-    return counted(lives_of(population, part), population.programme, population.begin, population.end)
+def _liver(setting: Setting) -> Callable[[Part], Tally]:
+    lives = Lives(setting.programme, setting.end, _render(setting))
+    people = setting.population
+    habits = Habits.of(people.behaviour, setting.programme, setting.begin, setting.end) if people is not None else None
+
+    def lived(part: Part) -> Iterator[Lived]:
+        for each in part:
+            if not isinstance(each, int):
+                yield each.live(lives)
+            elif people is not None and habits is not None:
+                yield lives.of(people.person(each), habits)
+
+    return lambda part: counted(lived(part), setting.programme, setting.begin, setting.end)
 
 
-_POPULATION: list[Population] = []  # of a worker process
+def _render(setting: Setting) -> Render | None:
+    if setting.templates is None:
+        return None
+    from nurture.engine.simulation.rendered import rendering
+
+    return rendering(setting.programme, setting.templates)
 
 
-def _begin(job: Job) -> None:
-    _POPULATION[:] = [job.population(compile_project(job.sources))]
+_LIVE: list[Callable[[Part], Tally]] = []  # of a worker process
 
 
-def _work(part: range) -> Tally:
-    return _live(_POPULATION[0], part)
+def _begin(setting: Setting) -> None:
+    _LIVE[:] = [_liver(setting)]
+
+
+def _work(part: Part) -> Tally:
+    return _LIVE[0](part)
