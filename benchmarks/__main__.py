@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import mails, startup, turns, validate
+from benchmarks import mails, simulate, startup, turns, validate
 from benchmarks.figures import Figure
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -16,7 +16,7 @@ PEOPLE = 3_000
 
 def main() -> int:
     figures: list[Figure] = []
-    for measure in (startup.measure, validate.measure, mails.measure, _turns):
+    for measure in (startup.measure, validate.measure, mails.measure, _turns, simulate.measure):
         for figure in measure():
             print(f"{'' if figure.holds else 'OVER THE LIMIT  '}{figure.what}: {figure.shown}", flush=True)
             figures.append(figure)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from nurture.language.people import Person
 
 MOST = 2_000_000
+GIVEN = click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path)
+MADE = click.Path(dir_okay=False, resolve_path=True, path_type=Path)
 
 
 @click.command(cls=Command)
@@ -32,21 +34,21 @@ MOST = 2_000_000
 @click.option("--with", "with_", multiple=True, metavar="NAME=VALUE",
               help="Data of her events, over her start data; may be repeated.")  # fmt: skip
 @click.option("--people", type=click.IntRange(1, MOST), metavar="N", help="Simulate so many made-up people.")
-@click.option("--replay", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+@click.option("--replay", type=GIVEN, metavar="FILE",
               help="Simulate what really happened: events as JSON Lines.")  # fmt: skip
 @click.option("--from-database", is_flag=True, help="Simulate the people of the database, under these files.")
 @click.option("--from", "begin", metavar="INSTANT", help="When it begins, as 2026-10-24T20:00; now if not given.")
 @click.option("--days", type=click.IntRange(1, 800), metavar="N",
               help="How long to watch: 90 days of a population, one person until the end, if not given.")  # fmt: skip
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same people.")
-@click.option("--caps", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+@click.option("--caps", type=GIVEN, metavar="FILE",
               help="Compare with the caps of this file: what if they were others?")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), metavar="N",
               help="Mails a minute the relay takes; the setting's if not given.")  # fmt: skip
 @click.option("--render", is_flag=True, help="Build every mail, too, and say which could not be. Slow.")
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Processes; one a core if not given.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print every number as CSV.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+@click.option("--html", type=MADE, metavar="FILE",
               help="Write a page with charts, which needs no other file.")  # fmt: skip
 @json_option
 @click.pass_context

@@ -100,6 +100,13 @@ def project_of(example: Example) -> dict[str, str]:
             sources["campaigns/people/ana.yaml"] = example.text
         case "test":
             sources["campaigns/tests/example.yaml"] = example.text
+        case "behaviour":
+            sources["campaigns/behaviour.yaml"] = example.text
+        case "caps":
+            caps = "\n".join(line for line in example.text.splitlines() if not line.startswith(("version", "meta")))
+            sources["campaigns/_project.yaml"] = re.sub(
+                r"^caps:\n(?:  .*\n)+", f"{caps}\n", sources["campaigns/_project.yaml"], flags=re.MULTILINE
+            )
         case "template":
             sources["email_templates/cart/reminder.html"] = example.text
             person = of_language_page("person").text

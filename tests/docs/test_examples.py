@@ -59,6 +59,8 @@ FILES = {
     "SegmentsFile": {"segments"},
     "PersonFile": {"person"},
     "StoryFile": {"test"},
+    "BehaviourFile": {"behaviour"},
+    "CapsFile": {"caps"},
 }
 
 

@@ -169,4 +169,25 @@ SCENARIOS = [
         "steps:\n  - {id: gift, send: gift, offer: thanks}\n", YES, "1h ana Signed Up", sent="gift"),
     one("a flood of events is one life", HELLO, YES, *(f"{n}m ana Page Viewed" for n in range(1, 40)),
         "50m ana Signed Up", lasts=timedelta(days=2), sent="hello"),
+    one("three wishes for one slot go in order of rank, a day apart",
+        tuple(f"campaign: {name}\npriority: {rank}\nstart: {{event: Signed Up}}\nsteps:\n  - {{id: {name}, send: x}}\n"
+              for name, rank in (("low", 10), ("mid", 50), ("top", 90))),
+        YES, "1h ana Signed Up", project=DAILY, sent="top, mid, low"),
+    one("a bounce ends her mail, not her history", TWO, YES, "1h ana Signed Up", "1d ana nurture.bounced",
+        "2d ana Order Completed", sent="a"),
+    one("who comes back to a topic gets its later mails",
+        "start: {event: Signed Up, again: always}\nsteps:\n  - {id: tip, send: tip}\n",
+        YES, ("1h ana nurture.unsubscribed", {"topic": "tips"}), "2h ana Signed Up",
+        ("3h ana nurture.resubscribed", {"topic": "tips"}), "4h ana Signed Up", sent="tip"),
+    one("two carts are two passages, and the order of one is the goal of the other",
+        CART.replace("again: after 7 days", "again: always"), YES, starting({"value": 80}),
+        ("2h ana Checkout Started", {"checkout_id": "c2", "value": 90}),
+        ("150m ana Order Completed", {"checkout_id": "c1", "total": 80}), sent="reminder"),
+    one("a window on Saturdays holds a mail for the week",
+        "send_window: {between: 10:00-12:00, days: [sat]}\nstart: {event: Signed Up}\nsteps:\n  - {id: a, send: a, "
+        "late: drop after 8 days}\n", YES, "1h ana Signed Up", zones={"ana": "America/New_York"}, sent="a"),
+    one("lapsed by time, won back by an order",
+        ("campaign: back\nstart: {stage: '* -> lapsed'}\nstop: {event: Order Completed}\nsteps:\n"
+         "  - {id: miss, send: miss}\n  - wait: 10 days\n  - {id: last, send: last}\n"),
+        YES, "1h ana Order Completed", "190d ana Order Completed", lasts=timedelta(days=240), sent="miss"),
 ]  # fmt: skip

@@ -55,4 +55,4 @@ def test_a_story_has_one_end(scenario: Scenario, database: Database, tmp_path: P
 
 
 def test_the_stories_are_many_and_no_two_are_called_alike() -> None:
-    assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS) >= 40
+    assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS) >= 50

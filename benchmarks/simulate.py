@@ -1,0 +1,58 @@
+"""What a simulated turn costs: made-up people of the starter programme over a spring, in memory, on one core.
+
+python -m benchmarks.simulate [PEOPLE [WORKERS]]   lives out that many and tells the time and the memory, too.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from benchmarks.figures import Figure
+from nurture.engine.simulation.report import Report
+from nurture.engine.simulation.run import made_up, simulate
+from nurture.language.compile import compile_project
+from nurture.language.source import read_project
+
+ROOT = Path(__file__).parents[1]
+BEGIN = datetime(2027, 3, 1, 6, tzinfo=UTC)
+DAYS, PEOPLE, SEED = 90, 2000, 7
+
+
+def lived(people: int, workers: int = 1) -> Report:
+    compiled = compile_project(read_project(ROOT))
+    setting, parts = made_up(compiled, people, SEED, BEGIN, BEGIN + timedelta(days=DAYS))
+    return simulate(setting, parts, source="benchmark", seed=SEED, workers=workers)
+
+
+def measure() -> list[Figure]:
+    lived(250)  # what is compiled at first use is
+    begun = time.process_time()
+    report = lived(PEOPLE)
+    spent = time.process_time() - begun
+    return [
+        Figure("simulated turns, a core", report.turns / spent, "a second", at_least=4000),
+        Figure("100,000 people for 90 days, simulated", 100_000 / PEOPLE * spent, "s of processor time", at_most=480),
+    ]
+
+
+def main(arguments: Sequence[str]) -> None:
+    people, workers = (int(each) for each in [*arguments, "1"][:2]) if arguments else (PEOPLE, 1)
+    begun, cpu = time.monotonic(), time.process_time()
+    report = lived(people, workers)
+    took, spent = time.monotonic() - begun, time.process_time() - cpu
+    spent += sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    mine, theirs = (
+        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    print(f"{people:,} people, {workers} processes: {report.turns:,} turns, {report.mails:,} mails in {took:.1f} s")
+    print(f"{spent:.1f} s of processor time, {report.turns / spent:,.0f} turns a second a core")
+    print(f"memory at most {mine:.0f} MiB here, {theirs:.0f} MiB in each worker")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
