@@ -1,4 +1,4 @@
-"""The doctor's second half, whether work goes on: clocks, space, backups, holds, daemons, and the way in from the web."""
+"""The doctor's second half, whether work goes on: clocks, space, backups, holds, daemons, the way in from the web."""
 
 from __future__ import annotations
 
