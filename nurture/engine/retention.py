@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from nurture.domain.programme import Programme
 from nurture.storage.database import Database
 from nurture.storage.duties import hold_duty
+from nurture.storage.quarantine import forget_held
+from nurture.storage.replies import forget_replies
 from nurture.storage.retention import forget_old
 
 DUTY, LEASE = "retention", timedelta(hours=1)
+HELD, REPLIES = timedelta(days=30), timedelta(days=7)  # quarantine; answers to requests with an Idempotency-Key
 MOST_BITES = 200  # of one go; the rest waits for the next
 
 
@@ -18,6 +21,8 @@ def forget(database: Database, programme: Programme, keep: timedelta, owner: str
     if not database.transact(lambda tx: hold_duty(tx, DUTY, owner, now, LEASE)):
         return 0
     before = now - max(keep, programme.longest_cap + timedelta(days=1))
+    database.transact(lambda tx: forget_held(tx, now - HELD))
+    database.transact(lambda tx: forget_replies(tx, now - REPLIES))
     removed = 0
     for _ in range(MOST_BITES):
         bite = database.transact(lambda tx: forget_old(tx, before))

@@ -80,6 +80,25 @@ def find(tx: Transaction, name: str) -> Contact | None:
     return contact_of(exact[0])
 
 
+def find_named(tx: Transaction, *, email: str | None = None, external_id: str | None = None) -> Contact | None:
+    """By the id another system gave, else by address; what she was called before a merger counts too."""
+    if external_id is not None:
+        row = tx.execute(select_contacts().where(_c.external_id == external_id)).first()
+        if row is not None:
+            return contact_of(row)
+        other = called(tx, [(NameKind.EXTERNAL, external_id)])
+        if other:
+            return get(tx, *other.values())
+    if email is None:
+        return None
+    key = canonical(email)
+    row = tx.execute(select_contacts().where(_c.email_key == key)).first()
+    if row is not None:
+        return contact_of(row)
+    other = called(tx, [(NameKind.EMAIL, key)])
+    return get(tx, *other.values()) if other else None
+
+
 def _find_by_other_name(tx: Transaction, name: str) -> Contact | None:
     key = canonical(name) if "@" in name else name
     found = called(tx, [(kind, key if kind is NameKind.EMAIL else name) for kind in NameKind])

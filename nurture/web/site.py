@@ -29,9 +29,10 @@ class Face(StrEnum):
 
     PROBES = "probes"
     EVENTS = "events"
+    API = "api"
 
 
-_MODULES = {Face.PROBES: "nurture.web.probes", Face.EVENTS: "nurture.web.events"}
+_MODULES = {Face.PROBES: "nurture.web.probes", Face.EVENTS: "nurture.web.events", Face.API: "nurture.web.api"}
 EVERY_FACE = frozenset(Face)
 
 
