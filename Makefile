@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab check format lint types imports bench clean
+.PHONY: help demo test lab check format lint types imports bench bench-peers clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(READY) ## sixty days of a demo shop in under a minute; mail stays on this machine
 	@$(BIN)/nurture demo
@@ -32,6 +32,11 @@ format: $(READY) ## put the code into the house format
 
 bench: $(READY) ## measure what has a threshold, and write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+bench-peers: $(READY) ## install what the benchmarks compare with, into benchmarks/.peers
+	$(BIN)/python -m venv benchmarks/.peers/python
+	benchmarks/.peers/python/bin/pip install -q Django==5.2.19 django-post_office==3.12.0
+	npm install --silent --no-audit --no-fund --prefix benchmarks/.peers/node nodemailer@10.6.0
 
 clean: ## remove the environment and everything the demo made
 	rm -rf .venv demo

@@ -29,7 +29,7 @@ def lived(people: int, workers: int = 1) -> Report:
     return simulate(setting, parts, source="benchmark", seed=SEED, workers=workers)
 
 
-def measure() -> list[Figure]:
+def measure(*, quick: bool = False) -> list[Figure]:
     lived(250)  # what is compiled at first use is
     begun = time.process_time()
     report = lived(PEOPLE)

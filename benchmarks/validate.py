@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 LINES = 5_000
 
 
-def measure() -> list[Figure]:
+def measure(*, quick: bool = False) -> list[Figure]:
     cold, mails, warm = (
         statistics.median(times) for times in zip(*(_in_a_new_process() for _ in range(3)), strict=True)
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ from typing import Protocol
 from nurture.app import App
 from nurture.daemon.complaints import Complaints
 from nurture.daemon.lookout import Lookout
+from nurture.daemon.memory import settle
 from nurture.daemon.metronome import Metronome
 from nurture.daemon.supervisor import Supervisor
 from nurture.engine.hold import NOTABLE_DOWNTIME, awaken, put_on_hold, release, sign_of_life, why_held
@@ -121,7 +121,7 @@ class Service:
             metronome.every(supervisor.watchdog / 3, "watchdog", lookout.watch)
         metronome.every(FORGET, "forget", self._forget)
         self._journal.info("started", **self._app.summary(), roles=",".join(sorted(self._roles)))
-        _spare_the_collector()
+        settle()
         await self._share()
         metronome.start()
         self._vitals.came_round(self._app.clock.monotonic())
@@ -289,9 +289,3 @@ class Service:
 def _told(error: Exception) -> str:
     known = isinstance(error, NurtureError | ConfigurationError)
     return str(error) if known else f"{type(error).__name__}: {error}"
-
-
-def _spare_the_collector() -> None:
-    """Look for cycles less often: turns make few, and the compiled programme lives as long as the daemon."""
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
