@@ -309,7 +309,7 @@ def test_engine_and_model_tell_the_same_long_story_on_both_databases(
 ) -> None:
     rules = FAMILY[name]
     house = the_house(database, tmp_path, server, rules)
-    run_state_machine_as_test(lambda: Lives(house, server, rules, rules), settings=settled(60, 50))
+    run_state_machine_as_test(lambda: Lives(house, server, rules, rules), settings=settled(20, 40))
 
 
 def with_plans(rules: Rules, change: Callable[[Plan], Plan]) -> Rules:
