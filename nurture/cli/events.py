@@ -3,29 +3,156 @@
 from __future__ import annotations
 
 import io
+import json
 import secrets
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from nurture.cli.lazy import Command, Group
-from nurture.cli.output import answer, bad, plural, printable, say, show
+from nurture.cli.output import answer, bad, plural, printable, say, show, table, when
 from nurture.cli.session import Session, json_option, pass_session
 from nurture.cli.values import pairs
 
 if TYPE_CHECKING:
     from nurture.engine.ingest import IncomingEvent, Ingested
     from nurture.intake.events import Signal
+    from nurture.storage.events import StoredEvent
 
 BATCH = 1000
 ERRORS_SHOWN = 20
+FOLLOW_SECONDS = 1.0
 
 
 @click.group(cls=Group)
 def events() -> None:
     """Tell nurture what somebody did."""
+
+
+@events.command(cls=Command)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
+@click.option("--follow", "-f", is_flag=True, help="Go on until Ctrl-C.")
+@json_option
+@pass_session
+def tail(session: Session, limit: int, follow: bool) -> None:
+    """Show the events that came last.
+
+    With --follow each is shown as it comes; as JSON, one a line.
+    """
+    from nurture.storage.events import latest
+
+    with session.database.read() as tx:
+        found = latest(tx, limit=limit)
+    if not follow:
+        answer({"events": [each.plain() for each in found]}, lambda: _tell_events(found))
+        return
+    last = 0
+    while True:
+        for each in found:
+            show(json.dumps(each.plain(), default=str) if session.json else _line(each))
+            last = each.id
+        threading.Event().wait(FOLLOW_SECONDS)
+        with session.database.read() as tx:
+            found = latest(tx, after=last, limit=1000)
+
+
+@events.command(cls=Command)
+@click.argument("numbers", nargs=-1, type=int)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many.")
+@click.option("--after", type=click.IntRange(0), default=0, metavar="NUMBER", help="Only those after this one.")
+@click.option("--drop", is_flag=True, help="Throw the numbered ones away.")
+@json_option
+@pass_session
+def quarantine(session: Session, numbers: tuple[int, ...], limit: int, after: int, drop: bool) -> None:
+    """Show what came in and could not be taken, and why.
+
+    With numbers, those as they came. They are kept for 30 days; nurture events replay tries them again.
+    """
+    from nurture.storage.quarantine import count_held, held, release
+
+    if drop:
+        if not numbers:
+            raise click.UsageError("which? Name their numbers: nurture events quarantine --drop 7 8")
+        gone = session.database.transact(lambda tx: release(tx, numbers))
+        answer({"dropped": gone}, lambda: show(f"{plural(gone, 'event')} dropped."))
+        return
+    with session.database.read() as tx:
+        found = held(tx, after=after, limit=limit, ids=numbers or None)
+        total = count_held(tx)
+    data = [
+        {"number": each.id, "at": each.at, "source": each.source, "reason": each.reason, "body": each.body}
+        for each in found
+    ]
+
+    def told() -> None:
+        if not found:
+            show("Nothing is in quarantine." if not total else "There is nothing with such a number.")
+            return
+        if numbers:
+            for each in found:
+                show(f"{each.id}  {when(each.at)}  {each.source}: {printable(each.reason)}\n{printable(each.body)}")
+            return
+        rows = [(each.id, when(each.at), each.source, printable(each.reason)) for each in found]
+        show(table(("number", "came", "by", "why"), rows))
+        if total > len(found):
+            say(f"{len(found):,} of {total:,}; the next: --after {found[-1].id}")
+
+    answer({"held": data, "total": total}, told)
+
+
+@events.command(cls=Command)
+@click.argument("numbers", nargs=-1, type=int)
+@click.option("--all", "everything", is_flag=True, help="All that is in quarantine.")
+@json_option
+@pass_session
+def replay(session: Session, numbers: tuple[int, ...], everything: bool) -> None:
+    """Try again what is in quarantine, by the rules of today.
+
+    What is taken leaves it; replaying twice changes nothing.
+    """
+    from nurture.engine.protocols import Replayed
+    from nurture.engine.protocols import replay as try_again
+    from nurture.storage.quarantine import held
+
+    if bool(numbers) == everything:
+        raise click.UsageError("which? Name numbers, or say --all")
+    result, after = Replayed(), 0
+    while True:
+        with session.database.read() as tx:
+            found = held(tx, after=after, limit=BATCH, ids=None if everything else numbers)
+        if not found:
+            break
+        after = found[-1].id
+        done = try_again(session.database, found, session.clock.now())
+        result.taken += done.taken
+        result.still += done.still
+
+    def told() -> None:
+        show(f"{plural(result.taken, 'event')} taken, {len(result.still):,} still in quarantine.")
+        for number, why in result.still[:ERRORS_SHOWN]:
+            say(bad(f"{number}: {printable(why)}"))
+
+    problems = [{"severity": "error", "message": f"{number}: {why}"} for number, why in result.still]
+    answer({"taken": result.taken, "still": len(result.still)}, told, problems, ok=not result.still)
+    if result.still:
+        click.get_current_context().exit(1)
+
+
+def _tell_events(found: Sequence[StoredEvent]) -> None:
+    if not found:
+        show("No event has come yet. nurture events send tells one.")
+    for each in found:
+        show(_line(each))
+
+
+def _line(event: StoredEvent) -> str:
+    who = event.email or event.external_id or f"contact {event.contact_id}"
+    data = json.dumps(dict(event.properties), ensure_ascii=False, default=str) if event.properties else ""
+    told = f"{when(event.at)}  {printable(event.name)}  {printable(who)}  {printable(data[:200])}".rstrip()
+    return f"{told}  ({printable(event.source)})"
 
 
 @events.command(cls=Command)

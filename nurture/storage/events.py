@@ -15,7 +15,7 @@ from nurture.storage.bulk import Insert, Query, Values
 from nurture.storage.database import Transaction
 from nurture.storage.identities import Identity, resolve
 from nurture.storage.queue import wake
-from nurture.storage.tables import events
+from nurture.storage.tables import contacts, events
 from nurture.storage.types import JsonText, among
 
 EVENT = ("contact_id", "name", "at", "received_at", "properties", "source", "message_id")
@@ -110,3 +110,40 @@ def _row(arrival: Arrival, contact_id: int, name: str, now: datetime) -> Values:
         arrival.source,
         arrival.message_id,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it is kept, with whose it is."""
+
+    id: int
+    contact_id: int
+    email: str | None
+    external_id: str | None
+    name: str
+    at: datetime
+    received_at: datetime
+    properties: Mapping[str, Any]
+    source: str
+
+    def plain(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def latest(tx: Transaction, *, after: int = 0, limit: int = 20) -> list[StoredEvent]:
+    """The last so many that came; behind number `after` the first so many. Oldest first."""
+    e = events.c
+    query = select(
+        e.id,
+        e.contact_id,
+        contacts.c.email,
+        contacts.c.external_id,
+        e.name,
+        e.at,
+        e.received_at,
+        e.properties,
+        e.source,
+    ).join_from(events, contacts, contacts.c.id == e.contact_id)
+    if after:
+        return [StoredEvent(*row) for row in tx.execute(query.where(e.id > after).order_by(e.id).limit(limit))]
+    return [StoredEvent(*row) for row in reversed(tx.execute(query.order_by(e.id.desc()).limit(limit)).all())]

@@ -109,6 +109,7 @@ REASONS = {
     "campaign_gone": "the campaign is no longer applied, or archived",
     "not_allowed_here": "the address is not on NURTURE_ALLOW_LIST",
     "erased": "the person was erased",
+    "merged": "she and another contact turned out to be one person",
     "quiet_hours": "it is night where the person lives",
     "send_window": "outside the hours or days of the campaign's send window",
     "lost_slot": "another mail with a higher priority took the slot",

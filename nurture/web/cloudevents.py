@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse, Response
 
 from nurture.engine.ingest import IncomingEvent
 from nurture.engine.keys import Scope
-from nurture.intake.cloudevents import CloudEvent, from_headers, read_cloud_event
+from nurture.engine.protocols import CLOUDEVENTS, from_cloud_event
+from nurture.intake.cloudevents import from_headers, read_cloud_event
 from nurture.intake.events import SignalError
 from nurture.web.access import presented_key
 from nurture.web.body import read_body, read_json
@@ -19,7 +20,6 @@ from nurture.web.reception import Reception, Refused
 
 STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 MAX_BODY, MAX_EVENT = 500 << 10, 64 << 10  # an event of 64 KiB is what every intermediary must forward
-SOURCE = "cloudevents"
 
 
 def mount(web: FastAPI, reception: Reception) -> None:
@@ -52,13 +52,13 @@ def mount(web: FastAPI, reception: Reception) -> None:
             try:
                 if len(text) > MAX_EVENT:
                     raise SignalError(f"it is larger than {MAX_EVENT:,} bytes")
-                events.append(_incoming(read_cloud_event(data if headers is None else headers)))
+                events.append(from_cloud_event(read_cloud_event(data if headers is None else headers)))
                 places.append(place)
                 texts.append(text)
             except SignalError as error:
                 refused.append(Refused(place, str(error), text))
         refused = await reception.take(events, places, texts, refused)
-        await reception.hold(SOURCE, refused)
+        await reception.hold(CLOUDEVENTS, refused)
         if refused:
             errors = [{"at": str(each.place), "what": each.why} for each in refused[:100]]
             raise Refusal(400, "Some events cannot be taken; the others are stored.", errors=errors)
@@ -80,15 +80,3 @@ def _parts(request: Request, body: bytes) -> list[tuple[Any, dict[str, Any] | No
         event = from_headers(request.headers.items(), data)
         return [(event, event)]
     raise Refusal(415, f"Send {STRUCTURED}, {BATCH}, or ce- headers with JSON data.")
-
-
-def _incoming(event: CloudEvent) -> IncomingEvent:
-    return IncomingEvent(
-        name=event.name,
-        at=event.at,
-        properties=event.properties,
-        email=event.email,
-        external_id=event.external_id,
-        message_id=event.message_id,
-        source=event.source,
-    )

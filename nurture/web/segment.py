@@ -6,6 +6,7 @@ Plain ASGI functions: this is where most requests come, and a framework costs mo
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,16 +17,16 @@ from starlette.types import Receive, Scope, Send
 from nurture.engine.ingest import IncomingEvent
 from nurture.engine.keys import Scope as KeyScope
 from nurture.engine.keys import allows
+from nurture.engine.protocols import SEGMENT, from_call
 from nurture.errors import ConfigurationError, StorageError
 from nurture.intake.events import SignalError
-from nurture.intake.segment import KINDS, SHORT, Call, read_call
+from nurture.intake.segment import KINDS, SHORT, read_call
 from nurture.web.access import BROWSER_PER_MINUTE, presented_key
 from nurture.web.body import header, header_text, read_body, read_json
 from nurture.web.problem import Refusal, busy, problem
 from nurture.web.reception import Reception, Refused
 
 MAX_CALL, MAX_BATCH = 32 << 10, 500 << 10
-SOURCE = "segment"
 _CORS = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"POST, OPTIONS"),
@@ -112,45 +113,33 @@ class _Endpoint:
             try:
                 if may_be_large and len(_text(data)) > MAX_CALL:
                     raise SignalError(f"it is larger than {MAX_CALL:,} bytes")
-                events.append(_incoming(read_call(data, self._kind, received, sent), guest))
+                events.append(from_call(read_call(data, self._kind, received, sent), guest))
                 places.append(place)
             except SignalError as error:
-                refused.append(Refused(place, str(error), _text(data)))
+                refused.append(Refused(place, str(error), self._kept(data)))
         if strict and refused:
             errors = [{"at": f"batch/{each.place}", "what": each.why} for each in refused[:100]]
             raise Refusal(400, "Some calls cannot be taken; nothing was stored.", errors=errors)
-        refused = await self._reception.take(events, places, _Texts(calls, places), refused)
-        await self._reception.hold(SOURCE, refused)
+        refused = await self._reception.take(events, places, _Texts(calls, places, self._kept), refused)
+        await self._reception.hold(SEGMENT, refused)
+
+    def _kept(self, data: Any) -> str:
+        """A call as it is kept in quarantine: with its type, which may stand in the address alone."""
+        if self._kind is not None and isinstance(data, dict):
+            data = {**{name: value for name, value in data.items() if name != "writeKey"}, "type": self._kind}
+        return _text(data)
 
 
 class _Texts(list[str]):
     """The calls as JSON text, made only for those that are asked for."""
 
-    def __init__(self, calls: list[Any], places: list[int]) -> None:
+    def __init__(self, calls: list[Any], places: list[int], write: Callable[[Any], str]) -> None:
         super().__init__()
-        self._calls, self._places = calls, places
+        self._calls, self._places, self._write = calls, places, write
 
     def __getitem__(self, index: Any) -> Any:
-        return _text(self._calls[self._places[index]])
+        return self._write(self._calls[self._places[index]])
 
 
 def _text(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-
-
-def _incoming(call: Call, guest: bool) -> IncomingEvent:
-    return IncomingEvent(
-        name=call.name,
-        at=call.at,
-        properties=call.properties,
-        email=call.email,
-        external_id=call.external_id,
-        anonymous_id=call.anonymous_id,
-        previous_id=call.previous_id,
-        guest=guest,
-        message_id=call.message_id,
-        traits=call.traits,
-        zone=call.zone,
-        locale=call.locale,
-        source=SOURCE,
-    )
