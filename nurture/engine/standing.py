@@ -112,6 +112,7 @@ def look_closer(database: Database, now: datetime, applied_at: datetime | None) 
                 *rows.template_errors(tx, max(now - WEEK, applied_at or now)),
                 *rows.failed_turns(tx, now - TODAY),
                 *rows.failed_calls(tx, now - TODAY),
+                *rows.refused_events(tx, now - TODAY),
             ),
         )
 
@@ -195,7 +196,22 @@ def _call(one: Trouble) -> Finding:
     )
 
 
-_FOUND = {"template_error": _template, "turn_failed": _turn, "webhook_failed": _call, "alert_failed": _call}
+def _refused(one: Trouble) -> Finding:
+    events = "1 event" if one.count == 1 else f"{one.count:,} events"
+    return Finding(
+        "events_refused",
+        f"{events} from {one.what} could not be taken today; for instance: {one.example}",
+        "correct whoever sends them, then send them again: what was taken already changes nothing",
+    )
+
+
+_FOUND = {
+    "events_refused": _refused,
+    "template_error": _template,
+    "turn_failed": _turn,
+    "webhook_failed": _call,
+    "alert_failed": _call,
+}
 
 
 def in_words(span: timedelta) -> str:

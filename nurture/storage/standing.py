@@ -27,10 +27,11 @@ from nurture.storage.tables import (
     events,
     ledger,
     outgoing,
+    quarantine,
 )
 from nurture.storage.types import sql
 
-_d, _l, _o = deliveries.c, ledger.c, outgoing.c
+_d, _l, _o, _q = deliveries.c, ledger.c, outgoing.c, quarantine.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,15 @@ def failed_turns(tx: Transaction, since: datetime) -> list[Trouble]:
         return []
     detail = tx.execute(select(_l.detail).where(*failed, _l.at == last).limit(1)).scalar_one()
     return [Trouble("turn_failed", "turns", count, last, str(detail.get("error", "")))]
+
+
+def refused_events(tx: Transaction, since: datetime) -> list[Trouble]:
+    """What came in and could not be taken, by source, each with the newest reason."""
+    query = select(_q.source, func.count(), func.max(_q.at), func.max(_q.id)).where(_q.at >= since)
+    found = tx.execute(query.group_by(_q.source).order_by(_q.source)).all()
+    newest = select(_q.id, _q.reason).where(_q.id.in_([row[3] for row in found]))
+    reasons = {row[0]: row[1] for row in tx.execute(newest)}
+    return [Trouble("events_refused", source, count, last, reasons[id_]) for source, count, last, id_ in found]
 
 
 def size(tx: Transaction) -> int:
