@@ -68,8 +68,7 @@ def _check_templates(
     if not whole:
         transactional |= frozenset(renderer.names()) - _sent(programme)
     parts = [f"{path}\0{text}" for path, text in sorted(sources.items()) if path.startswith(f"{TEMPLATES}_")]
-    shared = _fingerprint(
-        __version__,
+    shared = fingerprint(
         repr((programme.brand, programme.postal_address, programme.locale, programme.zone, programme.currency)),
         *parts,
     )
@@ -79,7 +78,7 @@ def _check_templates(
         own = [f"{path}\0{text}" for path, text in sources.items() if path.startswith(f"{TEMPLATES}{name}.")]
         if any(_BORROWS.search(text) for text in (*own, *parts)):
             own = [f"{path}\0{text}" for path, text in sources.items() if path.startswith(TEMPLATES)]
-        key = _fingerprint(shared, name, str(name in transactional), *sorted(own))
+        key = fingerprint(shared, name, str(name in transactional), *sorted(own))
         found = _remembered(known.get(key))
         if found is None:
             found = check_template(renderer, name, marketing=name not in transactional)
@@ -90,8 +89,9 @@ def _check_templates(
     return problems
 
 
-def _fingerprint(*texts: str) -> str:
-    return hashlib.sha256("\0\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+def fingerprint(*texts: str) -> str:
+    """Names these texts and this version of ours."""
+    return hashlib.sha256("\0\0".join((__version__, *texts)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _remembered(findings: Any) -> list[TemplateProblem] | None:

@@ -159,6 +159,7 @@ def preview(
     signer: MessageSigner | None = None,
     to: str | None = None,
     mark: str = "",
+    keyring: Keyring | None = None,
 ) -> Previewed:
     """Build the mail, to her own address or `to` another. Raises TemplateError, as the daemon would."""
     contact = somebody.snapshot.contact
@@ -168,7 +169,8 @@ def preview(
     enrolment = _enrolment(mail, somebody, now)
     _give_offer(applied, mail, somebody, enrolment, now, notes)
     notes += _would_be_skipped(applied, mail, somebody, enrolment, now)
-    composer = Composer(Keyring([secrets.token_hex(32)]), base_url=base_url, bounce_domain=bounce_domain, signer=signer)
+    keyring = keyring or Keyring([secrets.token_hex(32)])
+    composer = Composer(keyring, base_url=base_url, bounce_domain=bounce_domain, signer=signer)
     composed = composer.compose(
         applied,
         mail.campaign,

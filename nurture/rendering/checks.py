@@ -1,6 +1,7 @@
 """Static checks of templates: what can be seen before any mail is rendered; and of mails, once they are.
 
 Codes: N45x templates and their data, N55x what mail programs do with it, N75x what the law wants in it.
+N456 is told by `engine/proof`.
 """
 
 from __future__ import annotations

@@ -115,10 +115,13 @@ def draft(library: Library, name: str, constants: Mapping[str, Any]) -> Draft:
     return Draft(name, file, front, document, text, flattener.used, digest)
 
 
-def compiled(source: Draft, constants: Mapping[str, Any]) -> Template:
-    """The expensive part. Raises CompileError."""
+def compiled(source: Draft, constants: Mapping[str, Any], *, slowly: str = "") -> Template:
+    """The expensive part. `slowly`: why styles shall be inlined for every mail, though it may be possible before.
+
+    Raises CompileError.
+    """
     found = folded(source.document, constants) if source.document else []
-    inlined, why_not = inline(found, source.file) if found else (None, "")
+    inlined, why_not = inline(found, source.file) if found and not slowly else (None, slowly if found else "")
     text = source.text
     if text is None and inlined is not None:
         text, why_not = _derived(inlined)

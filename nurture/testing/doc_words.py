@@ -62,6 +62,7 @@ TEMPLATE_CODES = {
     "N453": "data that may be missing and has no default",
     "N454": "data that is declared in needs and not used",
     "N455": "a name that is nothing",
+    "N456": "styles that come out otherwise, for an example person, than if each mail were styled by itself",
     "N551": "no subject in the template",
     "N552": "a subject too long for phones",
     "N553": "no preheader",
