@@ -110,7 +110,7 @@ def _rows(standing: Standing, closer: Closer) -> Iterator[tuple[str, str]]:
     people = f"{plural(closer.contacts, 'contact')}, {inside}"
     yield "people", people + (f"; suppressed: {suppressed}" if suppressed else "")
     if closer.latest_event is not None:
-        yield "last event", f"{when(closer.latest_event)} UTC"
+        yield "events", f"the last came {when(closer.latest_event)} UTC"
 
 
 def _daemons(standing: Standing) -> str:
