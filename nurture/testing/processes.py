@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -47,6 +48,13 @@ def until(holds: Callable[[], bool], seconds: float, what: str = "") -> None:
     while not holds():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
         pause(0.02)
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
 
 
 class Daemon:

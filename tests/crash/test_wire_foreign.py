@@ -1,0 +1,107 @@
+"""What programs that nobody here wrote make of our mails: other parsers, other verifiers, a spam filter."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from nurture.engine.revisions import assemble
+from nurture.language.source import read_project
+from nurture.rendering.dkim import DkimSigner
+from nurture.testing.wire import NASTY, Sample, starter_mails
+
+pytestmark = pytest.mark.lab
+ROOT = Path(__file__).resolve().parents[2]
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+Program = Callable[[str], str]
+
+
+@pytest.fixture(scope="module")
+def node(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with mailparser and mailauth installed from npm."""
+    folder = tmp_path_factory.mktemp("node")
+    for name in ("package.json", "read.js"):
+        shutil.copy(Path(__file__).parent / "node" / name, folder)
+    npm = [program("npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    subprocess.run(npm, cwd=folder, check=True, capture_output=True, timeout=300)
+    return folder
+
+
+def read_by_node(node: Path, program: Program, samples: list[Sample], records: dict[str, str]) -> list[dict[str, Any]]:
+    orders = []
+    for number, sample in enumerate(samples):
+        (node / f"{number}.eml").write_bytes(sample.mail.data)
+        orders.append(json.dumps({"path": f"{number}.eml", "records": records}))
+    done = subprocess.run(
+        [program("node"), "read.js"], cwd=node, input="\n".join(orders), capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def record(key: Any) -> str:
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        kind, raw = "ed25519", key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    else:
+        kind, raw = "rsa", key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"v=DKIM1; k={kind}; p={base64.b64encode(raw).decode()}"
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+def test_another_language_reads_and_verifies_the_same_mail(node: Path, program: Program, kind: str) -> None:
+    key = ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else rsa.generate_private_key(65537, 2048)
+    signer = DkimSigner("northwind.example", "s1", key)
+    applied = assemble(read_project(ROOT))
+    samples = [*starter_mails(applied, NOW, signer=signer), *starter_mails(applied, NOW, NASTY, signer)]
+    told = read_by_node(node, program, samples, {"s1._domainkey.northwind.example": record(key)})
+    assert len(told) == len(samples) > 300
+    for sample, theirs in zip(samples, told, strict=True):
+        ours = message_from_bytes(sample.mail.data, policy=policy.default)
+        assert theirs["dkim"] == ["pass"], sample.name
+        assert squeezed(theirs.get("subject") or "") == squeezed(str(ours["Subject"])), sample.name
+        assert [one["address"] for one in theirs["from"]] == [ours["From"].addresses[0].addr_spec]
+        assert len(theirs["to"]) == len(ours["To"].addresses) == 1
+        assert theirs["messageId"] == str(ours["Message-ID"])
+        text, html = (part.get_content() for part in ours.iter_parts())  # type: ignore[attr-defined]
+        assert squeezed(theirs["text"]) == squeezed(text), sample.name
+        assert squeezed(theirs["html"]) == squeezed(html), sample.name
+
+
+_STATUS = re.compile(
+    rb"^X-Spam-Status: \w+, score=(-?[\d.]+) .*?tests=([\w,\s]*?)\s*(?:autolearn|version)", re.MULTILINE | re.DOTALL
+)
+    rb"^X-Spam-Status: \w+, score=(-?[\d.]+) .*?tests=([\w,\s]*?)\s*(?:autolearn|version)", re.MULTILINE | re.DOTALL
+)
+
+
+def test_no_shipped_mail_looks_like_spam(program: Program) -> None:
+    """SpamAssassin with its local rules; a mail is taken from 5.0 on."""
+    spamassassin = program("spamassassin")
+    applied = assemble(read_project(ROOT))
+    one_each = {sample.name.partition(" ")[0]: sample for sample in starter_mails(applied, NOW)}
+    assert len(one_each) >= 15
+    scores = {}
+    for name, sample in one_each.items():
+        done = subprocess.run(
+            [spamassassin, "-L", "-t"], input=sample.mail.data, capture_output=True, timeout=120, check=True
+        )
+        found = _STATUS.search(done.stdout)
+        assert found is not None, done.stdout[:2000]
+        scores[name] = float(found[1]), found[2].decode()
+    assert {name: told for name, told in scores.items() if told[0] > 1.0} == {}
