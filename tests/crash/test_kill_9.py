@@ -108,7 +108,7 @@ def test_a_receipt_whose_daemon_is_killed_goes_once_more_at_most_octet_for_octet
 
 
 def test_daemons_killed_at_random_lose_nothing_and_repeat_nothing(shop: Shop, server: ScriptedServer) -> None:
-    at_random(shop, server, people=300, kills=3, seed=20261121)
+    at_random(shop, server, people=200, kills=2, seed=20261121)
 
 
 @pytest.mark.lab

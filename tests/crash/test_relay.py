@@ -187,7 +187,7 @@ SINK = {
     "dot hard": (["-f", "."], {"rejected"}),
     "hangs up at DATA": (["-q", "DATA"], {"deferred", "planned"}),
     "hangs up at the dot": (["-q", "."], {"unknown", "planned"}),
-    "550 within the data": (["-A", "0"], {"rejected"}),
+    "550 within the data": (["-A", "0"], {"rejected", "deferred", "planned"}),
     "slow at DATA": (["-w", "1"], {"sent"}),
     "slow at the dot": (["-W", ".:1"], {"sent"}),
     "no ESMTP": (["-e"], {"sent"}),
@@ -246,6 +246,8 @@ def test_smtp_sink_fails_in_every_way_it_knows(
             ended = forks.run(shop.folder, shop.environ, ["run", "--once"])
             assert ended.code in {0, 1}, ended.text
             assert "Traceback" not in ended.text
+            if "sent" in states:
+                shop.let_time_come()
     found = shop.states()
     assert set(found) <= states, found
     assert found.total() == number
@@ -269,6 +271,8 @@ def test_a_hundred_mails_whose_fate_is_unknown_never_go_again(
         for _ in range(30):
             forks.run(shop.folder, shop.environ, ["run", "--once"])
             shop.let_time_come()
+            with shop.app.database.write() as tx:  # as if the breaker's pauses had passed
+                tx.execute(text("DELETE FROM relay_state"))
             if shop.states() == {"unknown": 100}:
                 break
         forks.run(shop.folder, shop.environ, ["run", "--once"])
