@@ -61,7 +61,11 @@ _INSERT_STAGES = Insert(stage_changes, ("contact_id", "at", "from_stage", "to_st
 _INSERT_CONSENTS = Insert(consents, ("contact_id", "at", "granted", "topic", "event_id", "source"))
 _INSERT_RECORDED = Insert(events, EVENT)
 _INSERT_OUTGOING = Insert(outgoing, ("contact_id", "kind", "name", "at", "payload", "next_at", "tries"))
-_PROCESSED = update(events).where(among(events.c.id)).values(processed_at=bindparam("processed"))
+_PROCESSED = (
+    update(events)
+    .where(among(events.c.contact_id, "owners"), among(events.c.id))
+    .values(processed_at=bindparam("processed"))
+)
 
 
 @dataclass(slots=True)
@@ -96,7 +100,8 @@ def write_turns(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]], now: 
     for snapshot, turn in decided:
         _collect(rows, snapshot, turn, now, revision)
     if rows.events:
-        tx.execute(_PROCESSED, {"ids": rows.events, "processed": now})
+        owners = [snapshot.contact.id for snapshot, turn in decided if turn.processed]
+        tx.execute(_PROCESSED, {"owners": owners, "ids": rows.events, "processed": now})
     _INSERT_ENROLMENTS(tx, rows.enrolments)
     if _UPDATE_ENROLMENTS(tx, rows.journeys) != len(rows.journeys):
         raise ConflictError("An enrolment is gone that a turn has just gone on with.")
