@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -32,9 +33,26 @@ def open_journal(
     if not log_addresses:
         processors.insert(2, _hide_addresses(key))
     logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(out), processors=processors, wrapper_class=structlog.make_filtering_bound_logger("info")
+        structlog.WriteLogger(cast("TextIO", _Patient(out))),
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
     )
     return logger
+
+
+class _Patient:
+    """A log that cannot be written (a full disk, a pipe nobody reads any more) must not cost a mail."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._out.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._out.flush()
 
 
 def _hide_addresses(key: str) -> Any:

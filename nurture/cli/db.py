@@ -104,6 +104,7 @@ def copy_to(session: Session, url: str, yes: bool) -> None:
     from nurture.storage.schema import upgrade as upgrade_schema
 
     source = session.database
+    _refuse_daemons(session)
     target = Database(url, address_secret=source.address_secret)
     try:
         confirm(f"Copy {source.name} to {target.name}?", yes)
@@ -112,6 +113,21 @@ def copy_to(session: Session, url: str, yes: bool) -> None:
     finally:
         target.close()
     show(f"{sum(copied.rows.values()):,} rows in {len(copied.rows)} tables are in {target.name}, and were compared.")
+
+
+def _refuse_daemons(session: Session) -> None:
+    """What a daemon writes during a copy would be missing from it, and mailed again."""
+    from nurture.errors import StorageError
+    from nurture.storage.heartbeats import heartbeats
+
+    with session.database.read() as tx:
+        alive = [one for one in heartbeats(tx) if one.is_alive(session.clock.now())]
+    if alive:
+        names = ", ".join(one.owner for one in alive)
+        raise StorageError(
+            f"a daemon works on {session.database.name}: {names}. Stop it first; "
+            "one that was killed counts as gone after two minutes"
+        )
 
 
 def _is_missing(session: Session) -> bool:

@@ -86,6 +86,7 @@ class Dispatcher:
         # gate on the same connection, so that no more than one mail per connection can end unknown.
         self._marks: GroupCommit[GateRequest | Outcome, bool | DatabaseFault] = GroupCommit(self._commit, executor)
         self._tasks: dict[Hold, asyncio.Task[None]] = {}
+        self._has_strays = False  # claims whose commit may stand, though we never heard of it
         self._change, self._gathered, self._ended = asyncio.Event(), asyncio.Event(), 0
         self._heart: asyncio.Task[None] | None = None
         self._stopping = False
@@ -107,7 +108,13 @@ class Dispatcher:
         if room <= 0 or self._stopping:
             return 0
         loop = asyncio.get_running_loop()
-        claims = await loop.run_in_executor(self._executor, self._claim, applied, room, self._slowed())
+        held = list(self._tasks) if self._has_strays else None
+        try:
+            claims = await loop.run_in_executor(self._executor, self._claim, applied, room, self._slowed(), held)
+        except DatabaseFault as fault:
+            self._has_strays = self._has_strays or fault.commit_unknown
+            raise
+        self._has_strays = False
         if self.is_stopping:  # nobody would wait for them any more
             await self._give_back([claimed for claimed, _ in claims], self._clock())
             return 0
@@ -165,11 +172,13 @@ class Dispatcher:
     # --- in the database thread
 
     def _claim(
-        self, applied: Applied, room: int, slowed: Mapping[str, int] | None = None
+        self, applied: Applied, room: int, slowed: Mapping[str, int] | None = None, held: Sequence[Hold] | None = None
     ) -> list[tuple[Claimed, Snapshot]]:
         now = self._clock()
 
         def work(tx: Transaction) -> list[tuple[Claimed, Snapshot]]:
+            if held is not None:
+                rows.release_strays(tx, self._owner, held)
             book = self.allowance.book(tx, now)
             most = room if book is None else min(room, book.room)
             self.allowance.is_spent = most <= 0
@@ -248,6 +257,11 @@ class Dispatcher:
         except asyncio.CancelledError:
             await self._give_back([claimed], self._clock())
             raise
+        except DatabaseFault as fault:  # of the gate: no dot was written, whatever became of the mark
+            self._journal.warning("gate could not be written", **_who(claimed), error=str(fault))
+            pause = judge.RELAY_PAUSE if fault.fault in _ABOUT_A_ROW else judge.JUDGE_AGAIN
+            await self._record(judge.of_lost_gate(claimed, self._clock() + pause, self._clock()))
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this mail alone
             self._journal.error("delivery failed", **_who(claimed), error=_told(error))
             await self._give_back([claimed], self._clock() + judge.RELAY_PAUSE)

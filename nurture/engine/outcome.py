@@ -95,6 +95,12 @@ def of_moved(claimed: Claimed, now: datetime) -> Outcome:
     return _unsent(claimed, DeliveryState.SKIPPED, Reason.NO_ADDRESS, now, None, {})
 
 
+def of_lost_gate(claimed: Claimed, not_before: datetime, now: datetime) -> Outcome:
+    """The database failed at the gate, so the mail did not go: it is as before, and waits for no lease to end."""
+    state = DeliveryState.DEFERRED if claimed.tries or claimed.unknowns else DeliveryState.PLANNED
+    return Outcome(*claimed.key, claimed.epoch, state, now, not_before=not_before)
+
+
 def of_template_error(claimed: Claimed, told: str, now: datetime) -> Outcome:
     """The mail cannot be said to this person: the step is skipped, and somebody must look."""
     return _unsent(claimed, DeliveryState.SKIPPED, Reason.TEMPLATE_ERROR, now, None, {"error": told[:500]})

@@ -233,6 +233,16 @@ def release(tx: Transaction, holds: Sequence[Hold], owner: str, *, not_before: d
     return tx.execute(given.values(values), {"batch": _hold_text(tx, holds), "holder": owner}).rowcount
 
 
+def release_strays(tx: Transaction, owner: str, known: Sequence[Hold]) -> int:
+    """Give back what is claimed in our name and not `known` to us: the answer to the commit of that claim was lost."""
+    ours = f"SELECT key_contact, key_seq, key_epoch FROM {_HOLDS.sql(tx.dialect)} AS keys"
+    given = update(deliveries).where(
+        sql("state = 'claimed' AND owner = :holder"), sql(f"(contact_id, seq, epoch) NOT IN ({ours})")
+    )
+    values = {"state": sql(_AS_BEFORE), "owner": None, "lease_until": None}
+    return tx.execute(given.values(values), {"batch": _hold_text(tx, known), "holder": owner}).rowcount
+
+
 _AS_BEFORE = "CASE WHEN tries > 0 OR unknowns > 0 THEN 'deferred' ELSE 'planned' END"
 
 

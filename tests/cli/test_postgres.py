@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nurture.storage.database import Database
+from nurture.storage.heartbeats import beat, leave
 from tests.cli.conftest import Shop
 
 
@@ -23,7 +25,12 @@ def test_the_walk_on_postgresql(shop: Shop, postgres_url: str, tmp_path: Path) -
     assert "pg_dump" in shop("db", "backup", str(tmp_path / "x"), code=3).stderr
 
 
-def test_a_small_shop_moves_to_postgresql(busy: Shop, postgres_url: str) -> None:
+def test_a_small_shop_moves_to_postgresql_once_its_daemons_are_stopped(busy: Shop, postgres_url: str) -> None:
+    now = busy.clock.now()
+    with Database(f"sqlite:///{busy.folder / 'nurture.db'}") as database:
+        database.transact(lambda tx: beat(tx, "host-7", {}, now))
+        assert "host-7" in busy("db", "copy-to", postgres_url, "--yes", code=3).stderr
+        database.transact(lambda tx: leave(tx, "host-7", now))
     told = busy("db", "copy-to", postgres_url, "--yes").stdout
     assert told.endswith("and were compared.\n")
     env = (busy.folder / ".env").read_text()

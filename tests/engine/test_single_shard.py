@@ -24,7 +24,6 @@ GLOBAL = {
     r"SELECT deliveries\.domain, count": "how many mails each provider is being handed now: only those in hand",
     r"SELECT contact_id, seq, state, .* lease_until <=": "rescue: only what is in hand and was given up",
     r"SELECT contacts\.id, .*FROM contacts WHERE contacts\.email_key": "events name addresses, not our numbers",
-    r"SELECT contacts\.id FROM contacts WHERE contacts\.email_key": "as above, before a new person is made",
     r"SELECT events\.source, events\.message_id": "an event is told once, whoever it is about",
 }
 # The person is named: as a value, from a batch of keys, or by a join to what is.

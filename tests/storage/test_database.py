@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from sqlalchemy import event, text
@@ -18,6 +18,7 @@ from nurture.errors import StorageError
 from nurture.storage import backup, schema, sqlite
 from nurture.storage.database import Database, Transaction
 from nurture.storage.faults import DatabaseFault, Fault
+from nurture.testing.cutting_proxy import CuttingProxy
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -307,61 +308,13 @@ def test_a_server_that_comes_back_is_used_again(served: Database, postgres_serve
 
 @pytest.mark.parametrize("reaches", [True, False])
 def test_a_connection_lost_in_a_commit_leaves_it_unknown_until_it_is_read_again(
-    served: Database, postgres_server: Any, tmp_path: Path, reaches: bool
+    served: Database, reaches: bool
 ) -> None:
-    """Through a relay that drops the line at COMMIT: behind it, or in front of it. From here both look the same."""
-    from sqlalchemy import make_url
-
-    directory = tmp_path / "relay"
-    directory.mkdir()
-    target = make_url(postgres_server.url()).query["host"]
-    with (
-        CuttingRelay(directory, str(target), reaches),
-        Database(
-            str(served.url.update_query_dict({"host": str(directory)}).render_as_string(hide_password=False))
-        ) as cut,
-    ):
+    """Behind the COMMIT, or in front of it: from here both look the same."""
+    url = served.url.render_as_string(hide_password=False)
+    with CuttingProxy(url) as proxy, Database(proxy.url(url)) as cut:
+        proxy.cut_at(b"COMMIT\0", reaches=reaches)
         with pytest.raises(DatabaseFault) as caught, cut.write() as tx:
             add(tx, "x")
         assert caught.value.commit_unknown
     assert names(served) == (["x"] if reaches else [])
-
-
-class CuttingRelay:
-    """A socket in front of PostgreSQL's that hangs up when it sees the first COMMIT."""
-
-    def __init__(self, directory: Path, target: str, reaches: bool) -> None:
-        import socket
-
-        self.target, self.reaches = f"{target}/.s.PGSQL.5432", reaches
-        self.server = socket.socket(socket.AF_UNIX)
-        self.server.bind(str(directory / ".s.PGSQL.5432"))
-        self.server.listen()
-        self.thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.thread.join(timeout=30)
-        self.server.close()
-
-    def _run(self) -> None:
-        import select
-        import socket
-
-        client, _ = self.server.accept()
-        with client, socket.socket(socket.AF_UNIX) as upstream:
-            upstream.connect(self.target)
-            while True:
-                for ready in select.select([client, upstream], [], [], 30)[0]:
-                    data = ready.recv(65536)
-                    if not data:
-                        return
-                    if ready is client and b"COMMIT\0" in data:
-                        if self.reaches:
-                            upstream.sendall(data)
-                            upstream.recv(65536)
-                        return
-                    (upstream if ready is client else client).sendall(data)

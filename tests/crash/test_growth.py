@@ -1,0 +1,71 @@
+"""Many daemons over one PostgreSQL: killed at random, their server restarted under them; all is done, nothing twice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nurture.testing.processes import Shop, until
+from nurture.testing.smtp import ScriptedServer
+
+CONNECTIONS = 4
+
+
+@pytest.mark.parametrize(
+    ("daemons", "people", "kills", "seconds"),
+    [(2, 1_500, 2, 120), pytest.param(4, 50_000, 20, 800, marks=[pytest.mark.lab, pytest.mark.timeout(1200)])],
+    ids=["small", "whole"],
+)
+def test_daemons_that_die_and_a_server_that_restarts_lose_nothing_and_repeat_nothing(
+    open_shop: Callable[..., Shop],
+    postgres_server: Any,
+    server: ScriptedServer,
+    daemons: int,
+    people: int,
+    kills: int,
+    seconds: float,
+) -> None:
+    chance = random.Random(20261122)
+    url = postgres_server.migrated()
+    shop = open_shop(url, f"connections={CONNECTIONS}")
+    shop.apply()
+    for _ in range(0, people, 500):
+        shop.people(500)
+    fleet = [shop.start() for _ in range(daemons)]
+    for daemon in fleet:
+        daemon.until_started()
+    for number in range(kills):
+        until(lambda at=(number + 1) * people // (kills + 3): len(server.messages) >= at, seconds, "so many mails")
+        place = chance.randrange(daemons)
+        fleet[place].kill()
+        fleet[place].wait()
+        shop.let_leases_end(fleet[place])
+        fleet[place] = shop.start()
+        if number == kills // 2:
+            postgres_server.crash_and_restart()
+    until(lambda: everything_is_settled(shop), seconds, str(shop.states()))
+    assert [each.end() for each in fleet] == [0] * daemons
+    for each in fleet:
+        assert "Traceback" not in each.text
+    shop.check(unknown=CONNECTIONS * kills)
+    assert nobody_is_stuck(shop)
+    shop.close()
+    postgres_server.drop(url)
+
+
+def everything_is_settled(shop: Shop) -> bool:
+    states = shop.states()
+    return states["sent"] + states["unknown"] == shop.told
+
+
+def nobody_is_stuck(shop: Shop) -> bool:
+    from sqlalchemy import text
+
+    with shop.app.database.read() as tx:
+        left = tx.execute(text("SELECT count(*) FROM due")).scalar_one()
+        held = tx.execute(text("SELECT count(*) FROM deliveries WHERE owner IS NOT NULL")).scalar_one()
+        inside = tx.execute(text("SELECT count(*) FROM enrolments WHERE state = 'active'")).scalar_one()
+    return bool(left == held == inside == 0)
