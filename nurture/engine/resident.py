@@ -19,12 +19,14 @@ from nurture.domain.snapshot import ConsentChange, Outgoing, Snapshot, StageChan
 class Resident:
     """One person and all that was recorded of her. `at` maps deliveries to when they ended.
 
-    `version` counts what was written about her, so that a gate sees whether anything was since the last look.
+    `history` holds all events, `known` those the programme can ask for. `version` counts what was written about her, so
+    that a gate sees whether anything was since the last look.
     """
 
     contact: Contact
     pending: list[Event] = field(default_factory=list)
     history: dict[str, list[Event]] = field(default_factory=dict)
+    known: dict[str, list[Event]] = field(default_factory=dict)
     enrolments: list[Enrolment] = field(default_factory=list)
     closed: list[Enrolment] = field(default_factory=list)
     past: dict[str, PastEnrolment] = field(default_factory=dict)
@@ -56,18 +58,14 @@ class Resident:
         told = min(now, self.pending[0].at) if self.pending else now
         if told < now and any(enrolment.is_watched(told) for enrolment in self.closed):
             self.enrolments, self.closed = self.all_enrolments, []
-        if any(not enrolment.is_watched(told) for enrolment in self.enrolments):
+        if not all(enrolment.is_watched(told) for enrolment in self.enrolments):
             self.closed += [enrolment for enrolment in self.enrolments if not enrolment.is_watched(told)]
             self.enrolments = [enrolment for enrolment in self.enrolments if enrolment.is_watched(told)]
         since = now - needs.caps
         return Snapshot(
             contact=self.contact,
             pending=self.pending,
-            history={
-                name: seen if back is None else [event for event in seen if event.at > now - back]
-                for name, back in needs.events.items()
-                if (seen := self.history.get(name))
-            },
+            history=self.known,
             enrolments=self.enrolments,
             past=self.past,
             mails=[mail for mail in self.mails.values() if mail.at is None or mail.at > since],
@@ -76,5 +74,16 @@ class Resident:
             paused=paused,
         )
 
-    def remember(self, event: Event) -> None:
-        insort(self.history.setdefault(event.name, []), event, key=lambda seen: (seen.at, seen.id))
+    def remember(self, event: Event, needs: SnapshotNeeds) -> None:
+        """It was judged. How far back a condition looks is its own affair, so nothing is ever dropped again."""
+        seen = self.history.setdefault(event.name, [])
+        if seen and (seen[-1].at, seen[-1].id) > (event.at, event.id):
+            insort(seen, event, key=lambda each: (each.at, each.id))
+        else:
+            seen.append(event)
+        if event.name in needs.events:
+            self.known[event.name] = seen
+
+    def look_back(self, needs: SnapshotNeeds) -> None:
+        """Another programme asks for other events."""
+        self.known = {name: self.history[name] for name in needs.events if name in self.history}

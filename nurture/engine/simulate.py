@@ -111,13 +111,14 @@ class World:
         """Somebody is known from now on; her history was judged elsewhere, long ago."""
         person = self.people[contact.id] = Resident(contact)
         for event in history:
-            person.remember(event)
+            person.remember(event, self._needs)
         self._wake(person, self.now)
         return person
 
     def admit(self, person: Resident, due_at: datetime | None) -> None:
         """Somebody who has lived elsewhere goes on here: next due at `due_at`, with the mail that is still to go."""
         self.people[person.contact.id] = person
+        person.look_back(self._needs)
         for delivery in person.deliveries.values():
             if delivery.state.is_pending:
                 self._put(max(delivery.not_before, self.now), _DISPATCH, person.contact.id, delivery.seq)
@@ -152,6 +153,8 @@ class World:
         """A new revision holds from now on; everybody is looked at."""
         self.programme = programme
         self._needs = needs_of(programme)
+        for person in self.people.values():
+            person.look_back(self._needs)
         self._wake_all()
 
     def pause(self, campaign: str) -> None:
@@ -210,7 +213,7 @@ class World:
         person.contact = turn.contact
         person.version += 1
         for event in person.pending:
-            person.remember(event)
+            person.remember(event, self._needs)
         person.pending, person.settled = [], []
         if turn.enrolments:
             known = {enrolment.seq for enrolment in person.enrolments}

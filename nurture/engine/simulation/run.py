@@ -6,6 +6,7 @@ the time it takes.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from nurture.language.compile import Compiled
 
 PART = 250  # people
 FEW = 2000  # people whom one process has lived out before another has started
+SELDOM = (50_000, 20, 100)  # objects between two looks for garbage
 Progress = Callable[[int], None]
 
 
@@ -100,12 +102,23 @@ def simulate(
 ) -> Report:
     """Live out all parts and report. `source` says who the people are, `progress` is told how many are done."""
     tally = Tally()
-    with _living(setting, min(workers, len(parts))) as live:
+    with _seldom_collecting(), _living(setting, min(workers, len(parts))) as live:
         for part in live(parts):
             tally.add(part)
             progress(tally.people)
     asked = Asked(setting.begin, setting.end, setting.programme.zone, source, seed, limit)
     return report_of(tally, setting.programme, asked)
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Worlds are many, small and short-lived: looking for garbage after every few of their objects is in vain."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 Living = Callable[[Iterable[Part]], Iterator[Tally]]
@@ -161,6 +174,7 @@ _LIVE: list[Callable[[Part], Tally]] = []  # of a worker process
 
 
 def _begin(setting: Setting) -> None:
+    gc.set_threshold(*SELDOM)
     _LIVE[:] = [_liver(setting)]
 
 
