@@ -19,7 +19,7 @@ from nurture.domain.snapshot import ConsentChange, Outgoing, Snapshot, StageChan
 class Resident:
     """One person and all that was recorded of her. `at` maps deliveries to when they ended.
 
-    `history` holds all events, `known` those the programme can ask for. `version` counts what was written about her, so
+    `history` holds all events, `known` those the programme can ask for now. `version` counts what was written about her, so
     that a gate sees whether anything was since the last look.
     """
 
@@ -61,6 +61,7 @@ class Resident:
         if not all(enrolment.is_watched(told) for enrolment in self.enrolments):
             self.closed += [enrolment for enrolment in self.enrolments if not enrolment.is_watched(told)]
             self.enrolments = [enrolment for enrolment in self.enrolments if enrolment.is_watched(told)]
+        self._forget(needs, now)
         since = now - needs.caps
         return Snapshot(
             contact=self.contact,
@@ -75,15 +76,25 @@ class Resident:
         )
 
     def remember(self, event: Event, needs: SnapshotNeeds) -> None:
-        """It was judged. How far back a condition looks is its own affair, so nothing is ever dropped again."""
-        seen = self.history.setdefault(event.name, [])
-        if seen and (seen[-1].at, seen[-1].id) > (event.at, event.id):
-            insort(seen, event, key=lambda each: (each.at, each.id))
-        else:
-            seen.append(event)
+        """It was judged."""
+        _put(self.history.setdefault(event.name, []), event)
         if event.name in needs.events:
-            self.known[event.name] = seen
+            _put(self.known.setdefault(event.name, []), event)
 
     def look_back(self, needs: SnapshotNeeds) -> None:
         """Another programme asks for other events."""
-        self.known = {name: self.history[name] for name in needs.events if name in self.history}
+        self.known = {name: list(self.history[name]) for name in needs.events if name in self.history}
+
+    def _forget(self, needs: SnapshotNeeds, now: datetime) -> None:
+        """What lies further back than anybody looks is not loaded; and time only moves on."""
+        for name, seen in self.known.items():
+            back = needs.events[name]
+            if back is not None and seen and seen[0].at <= now - back:
+                self.known[name] = [event for event in seen if event.at > now - back]
+
+
+def _put(seen: list[Event], event: Event) -> None:
+    if seen and (seen[-1].at, seen[-1].id) > (event.at, event.id):
+        insort(seen, event, key=lambda each: (each.at, each.id))
+    else:
+        seen.append(event)
