@@ -19,8 +19,8 @@ from nurture.domain.snapshot import ConsentChange, Outgoing, Snapshot, StageChan
 class Resident:
     """One person and all that was recorded of her. `at` maps deliveries to when they ended.
 
-    `history` holds all events, `known` those the programme can ask for now. `version` counts what was written about her, so
-    that a gate sees whether anything was since the last look.
+    `history` holds all events, `known` those the programme can ask for now. `version` counts what was written about
+    her, so that a gate sees whether anything was since the last look.
     """
 
     contact: Contact
