@@ -21,6 +21,7 @@ from benchmarks import (
     building,
     claims,
     imports,
+    ingest,
     latency,
     lateness,
     memory,
@@ -71,6 +72,7 @@ ROWS: dict[str, Callable[..., list[Figure]]] = {
     "links": latency.measure,
     "claims": claims.measure,
     "import": imports.measure,
+    "events": ingest.measure,
     "memory": memory.measure,
     "lateness": lateness.measure,
 }
