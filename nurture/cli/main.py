@@ -24,7 +24,7 @@ COMMANDS = {
     "init": ("nurture.cli.init:init", "Start a project: campaigns, templates, settings."),
     "validate": ("nurture.cli.validate:validate", "Find every mistake in the campaign files and templates."),
     "schema": ("nurture.cli.schema:schema", "Print the JSON Schema of a kind of file, for editors."),
-    "simulate": ("nurture.cli.simulate:simulate", "Say what would happen to an example person in a campaign."),
+    "simulate": ("nurture.cli.simulate:simulate", "Say what would happen, on a virtual clock."),
     "preview": ("nurture.cli.preview:preview", "Show a mail as a person would get it."),
     "send-test": ("nurture.cli.send_test:send_test", "Send a mail to yourself through the real sender."),
     "test": ("nurture.cli.stories:test", "Play the stories beside the campaigns."),
