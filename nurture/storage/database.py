@@ -69,7 +69,7 @@ class Database:
     """A SQLite file (`sqlite:///path`) or a PostgreSQL database (`postgresql://...`).
 
     `address_secret` keys the hashes by which suppressions outlive addresses: one for the life of the database.
-    `prepare_threshold` None switches prepared statements off, for PostgreSQL behind a transaction pooler.
+    `prepare_threshold` None switches prepared statements off; behind a pooler of connections they always are.
     `leases_by_server` (default: yes on PostgreSQL) judges leases by the server's clock, so that hosts with different
     clocks cannot steal from one another; otherwise by the `now` they are handed.
     Raises StorageError for an address it cannot use.
@@ -229,4 +229,7 @@ def _set_limits(raw: Any, _: Any) -> None:
             f"SET statement_timeout = '{STATEMENT_SECONDS}s'; "
             f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
         )
+        # A pooler tells of a backend that is not the one that answers: what is prepared there may be gone next time.
+        if cursor.execute("SELECT pg_backend_pid()").fetchone()[0] != raw.info.backend_pid:
+            raw.prepare_threshold = None
     raw.autocommit = False
