@@ -30,9 +30,15 @@ class Face(StrEnum):
     PROBES = "probes"
     EVENTS = "events"
     API = "api"
+    PAGES = "pages"
 
 
-_MODULES = {Face.PROBES: "nurture.web.probes", Face.EVENTS: "nurture.web.events", Face.API: "nurture.web.api"}
+_MODULES = {
+    Face.PROBES: "nurture.web.probes",
+    Face.EVENTS: "nurture.web.events",
+    Face.API: "nurture.web.api",
+    Face.PAGES: "nurture.web.pages",
+}
 EVERY_FACE = frozenset(Face)
 
 

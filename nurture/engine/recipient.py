@@ -1,0 +1,97 @@
+"""The person's own word, given on her own pages: it comes in by the front door, as an event, and is proof of itself.
+
+A "no" holds from its commit on: an event that waits to be judged shuts the gate for every mail of hers.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from nurture.domain.consent import RESUBSCRIBED, UNSUBSCRIBED
+from nurture.domain.programme import Programme
+from nurture.domain.tokens import Keyring, Purpose
+from nurture.engine.ingest import IncomingEvent, ingest
+from nurture.storage.database import Database, Transaction
+from nurture.storage.recipients import Addressee, Word, addressee, consented_before, last_word
+
+SOURCE = "page"
+SECOND_THOUGHTS = timedelta(hours=1)  # so long a "no" can be taken back by the link that said it
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who holds a link of ours. `addressee` None: she was erased, and nothing about her is kept."""
+
+    contact_id: int
+    seq: int
+    addressee: Addressee | None
+
+    def topic(self, programme: Programme) -> str | None:
+        """The topic of the mail the link stood in; None where there is none, or nobody knows any more."""
+        campaign = programme.campaigns.get(self.addressee.campaign or "") if self.addressee else None
+        return campaign.topic if campaign is not None and campaign.topic in programme.topics else None
+
+
+def bearer_of(database: Database, keyring: Keyring, purpose: Purpose, token: str) -> Bearer | None:
+    """Whose a token is; None if it is none of ours."""
+    ids = keyring.read(purpose, token)
+    if ids is None:
+        return None
+    with database.read() as tx:
+        return Bearer(*ids, addressee(tx, *ids))
+
+
+def unsubscribe(database: Database, bearer: Bearer, topic: str | None, proof: Mapping[str, Any], now: datetime) -> None:
+    """She wants no more mail of `topic`, or none at all. `proof` says how she said it."""
+    if bearer.addressee is not None:
+        say(database, bearer.addressee.contact.id, UNSUBSCRIBED, {"topic": topic, **proof}, now)
+
+
+def take_back(database: Database, bearer: Bearer, proof: Mapping[str, Any], now: datetime) -> bool:
+    """Undo her last "no" by page; False if there is none to undo any more.
+
+    Only soon after it, and only back to what was: it gives no consent that she had not given before, and lifts no
+    suppression.
+    """
+    if bearer.addressee is None:
+        return False
+    contact = bearer.addressee.contact
+    with database.read() as tx:
+        word = _to_take_back(tx, bearer.addressee, now)
+    if word is None:
+        return False
+    say(database, contact.id, RESUBSCRIBED, {"topic": word.topic, **proof}, now)
+    return True
+
+
+def can_take_back(database: Database, bearer: Bearer, now: datetime) -> bool:
+    """Whether there is a "no" that `take_back` would undo."""
+    if bearer.addressee is None:
+        return False
+    with database.read() as tx:
+        return _to_take_back(tx, bearer.addressee, now) is not None
+
+
+def _to_take_back(tx: Transaction, her: Addressee, now: datetime) -> Word | None:
+    if her.contact.suppressed is not None:
+        return None
+    word = last_word(tx, her.contact.id, [UNSUBSCRIBED], SOURCE)
+    if word is None or now - word.at > SECOND_THOUGHTS or not consented_before(tx, her.contact, word.at):
+        return None
+    return word
+
+
+def say(database: Database, contact_id: int, name: str, properties: Mapping[str, Any], now: datetime) -> None:
+    """Store what she said, durably; None is left out."""
+    event = IncomingEvent(
+        name=name,
+        contact_id=contact_id,
+        properties={key: value for key, value in properties.items() if value is not None},
+        message_id=f"{SOURCE}-{secrets.token_hex(12)}",
+        source=SOURCE,
+    )
+    ingest(database, [event], now, trusted=True)

@@ -1,0 +1,18 @@
+"""The recipient's own pages, reached by the signed links in her mails. No login, no cookie, no script.
+
+A GET changes nothing, whoever follows the links of a mail: scanners do.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from nurture.web.pages import unsubscribe
+from nurture.web.pages.desk import Desk
+from nurture.web.site import Site
+
+
+def mount(web: FastAPI, site: Site) -> None:
+    desk = Desk(site)
+    desk.mount(web)
+    unsubscribe.mount(web, desk)
