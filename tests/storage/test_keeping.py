@@ -17,7 +17,7 @@ from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.retry import Attempt, Phase
 from nurture.domain.snapshot import ConsentChange, Outgoing, StageChange
 from nurture.errors import ConflictError, StorageError
-from nurture.storage import backup, contacts, duties, outbox, reports, revisions, schema, suppressions
+from nurture.storage import backup, contacts, duties, outbox, reports, revisions, schema, standing, suppressions
 from nurture.storage.database import Database
 from nurture.storage.identities import Identity
 from nurture.storage.kept_mails import KeptMail
@@ -322,17 +322,18 @@ def test_the_audit_reads_every_mail_that_takes_a_slot(world: World) -> None:
     assert found == [(1, world.now, DeliveryState.SENT), (2, None, DeliveryState.PLANNED)]
 
 
-def test_the_status_counts_what_waits(world: World) -> None:
+def test_the_queue_tells_what_waits_and_since_when(world: World) -> None:
     world.plan(world.person("bob@example.com"), not_before=world.now + timedelta(minutes=1))
     full_life(world)
     world.now += timedelta(minutes=1)
-    with world.database.read() as tx:
-        status = reports.status(tx, world.now, world.now - timedelta(minutes=1))
     before = world.now - timedelta(minutes=1)
-    assert (status.contacts, status.due, status.oldest_due, status.unprocessed) == (2, 1, before, 1)
-    assert (status.ready, status.oldest_ready, status.held, status.outgoing, status.active) == (1, world.now, 0, 1, 2)
-    assert (status.latest_event, status.latest_outcome) == (before, before)
-    assert status.outcomes == {DeliveryState.SENT: 1}
+    with world.database.read() as tx:
+        queue = standing.queue(tx, world.now)
+        assert (queue.due, queue.oldest_due, queue.unprocessed, queue.calls) == (1, before, 1, 1)
+        assert (queue.ready, queue.oldest_ready, queue.held) == (1, world.now, 0)
+        assert standing.people(tx) == (2, 2)
+        assert standing.latest_event(tx) == before
+        assert standing.outcomes(tx, before, "cart") == {DeliveryState.SENT: 1}
 
 
 # --- copies
