@@ -58,6 +58,21 @@ def unstorable(value: Any, depth: int = 1) -> str | None:
     return None
 
 
+def unfit(value: Any, depth: int = 1) -> str | None:
+    """The same for data whose texts are known to be fit: what remains is its depth and its numbers."""
+    if depth > MAX_DEPTH:
+        return f"are nested more than {MAX_DEPTH} deep"
+    for each in value.values() if type(value) is dict else value:
+        kind = type(each)
+        if kind is dict or kind is list:
+            problem = unfit(each, depth + 1)
+            if problem is not None:
+                return problem
+        elif kind is float and not math.isfinite(each):
+            return "hold a number that is too large"
+    return None
+
+
 def is_storable(text: str) -> bool:
     """Neither NUL nor half of a surrogate pair: PostgreSQL takes neither."""
     return (text.isascii() and "\0" not in text) or not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)

@@ -15,7 +15,7 @@ from typing import Any
 from nurture.domain.event import NOTHING
 from nurture.intake.addresses import address_problem
 from nurture.intake.events import MAX_NAME, RESERVED, SignalError
-from nurture.intake.json_text import is_storable, unstorable
+from nurture.intake.json_text import is_storable, unfit, unstorable
 from nurture.intake.whereabouts import known_locale, known_zone
 
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
@@ -45,17 +45,18 @@ class Call:
     locale: str | None = None
 
 
-def read_call(data: Any, kind: str | None, received: datetime, sent: Any = None) -> Call:
+def read_call(data: Any, kind: str | None, received: datetime, sent: Any = None, *, clean: bool = False) -> Call:
     """One call from JSON data. `kind` is that of the address it came to, else its own `type`. Raises SignalError.
 
-    `sent` is the batch's `sentAt`: what the client's clock showed when ours showed `received`.
+    `sent` is the batch's `sentAt`: what the client's clock showed when ours showed `received`. `clean` data is of JSON
+    without any character written by its number, so that all its texts can be stored.
     """
     if not isinstance(data, dict):
         raise SignalError("a call is an object with a type, a userId or anonymousId, and what happened")
     kind = kind or data.get("type")
     if kind not in KINDS:
         raise SignalError(f"type {str(kind)[:40]!r} is not one of {', '.join(KINDS)}")
-    problem = unstorable(data)
+    problem = unfit(data) if clean else unstorable(data)
     if problem is not None:
         raise SignalError(f"its data {problem}")
     user, browser, previous = (_id(data, key) for key in ("userId", "anonymousId", "previousId"))

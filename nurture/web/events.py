@@ -12,5 +12,5 @@ from nurture.web.site import Site
 
 def mount(web: FastAPI, site: Site) -> None:
     reception = Reception(site, access_of(web, site))
-    segment.mount(web, reception)
+    segment.mount(reception)
     cloudevents.mount(web, reception)

@@ -6,12 +6,11 @@ Plain ASGI functions: this is where most requests come, and a framework costs mo
 from __future__ import annotations
 
 import json
+import marshal
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from nurture.engine.ingest import IncomingEvent
@@ -20,7 +19,7 @@ from nurture.engine.keys import allows
 from nurture.engine.protocols import SEGMENT, from_call
 from nurture.errors import ConfigurationError, StorageError
 from nurture.intake.events import SignalError
-from nurture.intake.segment import KINDS, SHORT, read_call
+from nurture.intake.segment import SHORT, read_call
 from nurture.web.access import BROWSER_PER_MINUTE, presented_key
 from nurture.web.body import header, header_text, read_body, read_json
 from nurture.web.problem import Refusal, busy, problem
@@ -42,14 +41,13 @@ _DONE_HEADERS = [
 ]
 
 
-def mount(web: FastAPI, reception: Reception) -> None:
+def mount(reception: Reception) -> None:
     """Every address of the protocol."""
+    direct = reception.site.direct
     for name in ("batch", "import", "b"):
-        web.router.routes.append(Route(f"/v1/{name}", _Endpoint(reception, None)))
-    for kind in KINDS:
-        web.router.routes.append(Route(f"/v1/{kind}", _Endpoint(reception, kind)))
+        direct[f"/v1/{name}"] = _Endpoint(reception, None)
     for letter, kind in SHORT.items():
-        web.router.routes.append(Route(f"/v1/{letter}", _Endpoint(reception, kind)))
+        direct[f"/v1/{kind}"] = direct[f"/v1/{letter}"] = _Endpoint(reception, kind)
 
 
 class _Endpoint:
@@ -100,20 +98,27 @@ class _Endpoint:
             raise Refusal(400, 'A batch is {"batch": [...]}.')
         strict = header(scope, b"x-strict-mode") == b"1"
         sent = data.get("sentAt") if self._kind is None else None
-        await self._take(calls, sent, guest=guest, strict=strict, may_be_large=len(body) > MAX_CALL)
+        await self._take(
+            calls, sent, guest=guest, strict=strict, may_be_large=len(body) > MAX_CALL, clean=b"\\u" not in body
+        )
         return None
 
-    async def _take(self, calls: list[Any], sent: Any, *, guest: bool, strict: bool, may_be_large: bool) -> None:
-        """Raises Refusal (400) in strict mode, before anything is stored, if a call cannot be read."""
+    async def _take(
+        self, calls: list[Any], sent: Any, *, guest: bool, strict: bool, may_be_large: bool, clean: bool
+    ) -> None:
+        """`clean`: no character was written by its number.
+
+        Raises Refusal (400) in strict mode, before anything is stored, if a call cannot be read.
+        """
         received = self._reception.site.now
         events: list[IncomingEvent] = []
         places: list[int] = []
         refused: list[Refused] = []
         for place, data in enumerate(calls):
             try:
-                if may_be_large and len(_text(data)) > MAX_CALL:
+                if may_be_large and _is_large(data):
                     raise SignalError(f"it is larger than {MAX_CALL:,} bytes")
-                events.append(from_call(read_call(data, self._kind, received, sent), guest))
+                events.append(from_call(read_call(data, self._kind, received, sent, clean=clean), guest))
                 places.append(place)
             except SignalError as error:
                 refused.append(Refused(place, str(error), self._kept(data)))
@@ -139,6 +144,11 @@ class _Texts(list[str]):
 
     def __getitem__(self, index: Any) -> Any:
         return self._write(self._calls[self._places[index]])
+
+
+def _is_large(data: Any) -> bool:
+    """Measured closely only where a quick look cannot exclude it: no sign takes more than six octets in JSON."""
+    return len(marshal.dumps(data, 2)) > MAX_CALL // 6 and len(_text(data).encode("utf-8", "replace")) > MAX_CALL
 
 
 def _text(data: Any) -> str:

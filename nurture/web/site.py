@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from nurture import __version__
 from nurture.app import App
@@ -52,6 +53,7 @@ class Site:
     app: App
     threads: Threads = field(default_factory=Threads)
     wake: Callable[[], None] = field(default=lambda: None)
+    direct: dict[str, ASGIApp] = field(default_factory=dict)
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
     @property
@@ -88,5 +90,5 @@ def create_site(app: App, faces: Collection[Face] = EVERY_FACE, *, wake: Callabl
     mount_static(web)
     for face in sorted(faces):
         import_module(_MODULES[face]).mount(web, site)
-    web.add_middleware(Guard, journal=site.journal, counts=site.requests)
+    web.add_middleware(Guard, journal=site.journal, counts=site.requests, direct=site.direct)
     return web
