@@ -1,6 +1,8 @@
-"""What events say about consent, topics and addresses: the person's own word, and what her mailbox tells us."""
+"""What events say about consent, topics, pauses and addresses: the person's own word, and what her mailbox tells us."""
 
 from __future__ import annotations
+
+from datetime import datetime, timedelta
 
 from nurture.domain.case import Case
 from nurture.domain.contact import Consent, SuppressionReason
@@ -15,6 +17,7 @@ UNSUBSCRIBED = "nurture.unsubscribed"
 RESUBSCRIBED = "nurture.resubscribed"
 BOUNCED = "nurture.bounced"
 COMPLAINED = "nurture.complained"
+PAUSED = "nurture.paused"  # `until`: ISO 8601 in UTC; without it a pause ends
 
 
 def judge_consent(case: Case, event: Event) -> None:
@@ -28,6 +31,8 @@ def judge_consent(case: Case, event: Event) -> None:
     elif event.name == COMPLAINED:
         _withdraw(case, event, None)
         _suppress(case, SuppressionReason.COMPLAINED)
+    elif event.name == PAUSED:
+        _pause(case, event)
 
 
 def withdrawn_by(programme: Programme) -> frozenset[str]:
@@ -92,6 +97,19 @@ def _leave_marketing(case: Case, topic: str | None) -> None:
             continue
         if campaign.sends and all(send.kind is MailKind.MARKETING for send in campaign.sends):
             leave(case, enrolment, LeftBy.UNSUBSCRIBED, Reason.BY_EVENT, topic=topic)
+
+
+def _pause(case: Case, event: Event) -> None:
+    """No marketing mail until then, by her own wish. What is no instant in UTC pauses nothing."""
+    told = event.properties.get("until")
+    try:
+        until = datetime.fromisoformat(told) if isinstance(told, str) else None
+    except ValueError:
+        return
+    if until is not None and until.utcoffset() != timedelta(0):
+        return
+    if case.contact.paused_until != until:
+        case.alter(paused_until=until, version=case.contact.version + 1)
 
 
 def _suppress(case: Case, reason: SuppressionReason) -> None:

@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from nurture.domain.consent import RESUBSCRIBED, UNSUBSCRIBED
+from nurture.domain.consent import PAUSED, RESUBSCRIBED, UNSUBSCRIBED
+from nurture.domain.contact import Contact
+from nurture.domain.enrolment import EnrolmentState
+from nurture.domain.event import plain
 from nurture.domain.programme import Programme
 from nurture.domain.tokens import Keyring, Purpose
 from nurture.engine.ingest import IncomingEvent, ingest
+from nurture.storage import contacts
 from nurture.storage.database import Database, Transaction
 from nurture.storage.recipients import Addressee, Word, addressee, consented_before, last_word
+from nurture.storage.reports import enrolments_of
 
 SOURCE = "page"
 SECOND_THOUGHTS = timedelta(hours=1)  # so long a "no" can be taken back by the link that said it
@@ -85,13 +90,72 @@ def _to_take_back(tx: Transaction, her: Addressee, now: datetime) -> Word | None
     return word
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A campaign she is in: what it is called, since when, and when its next mail may come (None: nobody knows)."""
+
+    title: str
+    since: datetime
+    at: datetime | None
+
+
+def coming(database: Database, programme: Programme, contact: Contact) -> list[Coming]:
+    """What she will get next, soonest first."""
+    with database.read() as tx:
+        inside = [each for each in enrolments_of(tx, contact.id) if each.state is EnrolmentState.ACTIVE]
+    found = [
+        Coming(programme.campaigns[each.campaign].title, each.started_at, each.due_at)
+        for each in inside
+        if each.campaign in programme.campaigns and not each.held_out
+    ]
+    return sorted(found, key=lambda one: (one.at is None, one.at or one.since))
+
+
+def choose_topics(
+    database: Database, contact_id: int, wanted: Mapping[str, bool], proof: Mapping[str, Any], now: datetime
+) -> None:
+    """Yes or no to each of these topics. All are told, also those that seem to stay: what she said last may wait."""
+    events = [
+        _word(contact_id, RESUBSCRIBED if yes else UNSUBSCRIBED, {"topic": topic, **proof})
+        for topic, yes in sorted(wanted.items(), key=lambda pair: pair[1])
+    ]
+    ingest(database, events, now, trusted=True)
+
+
+def pause(database: Database, contact_id: int, until: datetime | None, now: datetime) -> None:
+    """No marketing mail until then; None ends a pause."""
+    say(database, contact_id, PAUSED, {"until": until.isoformat() if until is not None else None}, now)
+
+
+def live_at(database: Database, contact_id: int, zone: str | None, locale: str | None, now: datetime) -> None:
+    """Where she is, and what she reads; None leaves it as it is."""
+    told = IncomingEvent(
+        contact_id=contact_id, zone=zone, locale=locale, source=SOURCE, message_id=f"{SOURCE}-{secrets.token_hex(12)}"
+    )
+    ingest(database, [told], now, trusted=True)
+
+
+def handed_over(database: Database, contact_id: int) -> Any:
+    """Everything stored about her, as plain data fit for JSON; None if there is nobody."""
+    with database.read() as tx:
+        return plain(contacts.export(tx, contact_id))
+
+
+def forget(database: Database, contact_id: int, now: datetime) -> None:
+    """Erase her; only a keyed hash of her address stays, so that nobody mails it again."""
+    database.transact(lambda tx: contacts.erase(tx, contact_id, now))
+
+
 def say(database: Database, contact_id: int, name: str, properties: Mapping[str, Any], now: datetime) -> None:
     """Store what she said, durably; None is left out."""
-    event = IncomingEvent(
+    ingest(database, [_word(contact_id, name, properties)], now, trusted=True)
+
+
+def _word(contact_id: int, name: str, properties: Mapping[str, Any]) -> IncomingEvent:
+    return IncomingEvent(
         name=name,
         contact_id=contact_id,
         properties={key: value for key, value in properties.items() if value is not None},
         message_id=f"{SOURCE}-{secrets.token_hex(12)}",
         source=SOURCE,
     )
-    ingest(database, [event], now, trusted=True)

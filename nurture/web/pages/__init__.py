@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from nurture.web.pages import unsubscribe
+from nurture.web.pages import preferences, unsubscribe
 from nurture.web.pages.desk import Desk
 from nurture.web.site import Site
 
@@ -16,3 +16,4 @@ def mount(web: FastAPI, site: Site) -> None:
     desk = Desk(site)
     desk.mount(web)
     unsubscribe.mount(web, desk)
+    preferences.mount(web, desk)

@@ -114,6 +114,11 @@ def field(form: FormData, name: str, most: int = 200) -> str:
     return text if len(text) <= most and "\0" not in text else ""
 
 
+def preferences_path(desk: Desk, bearer: Bearer) -> str:
+    """Where she chooses what she gets."""
+    return "/p/" + desk.site.app.keyring.token(Purpose.PREFERENCES, bearer.contact_id, bearer.seq)
+
+
 def veiled(address: str | None) -> str:
     """Enough of an address for its owner to know it: `a…@people.example`."""
     local, at, domain = (address or "").rpartition("@")

@@ -14,7 +14,7 @@ from fastapi.responses import PlainTextResponse
 from nurture.domain.programme import Programme
 from nurture.domain.tokens import Purpose
 from nurture.engine.recipient import Bearer, can_take_back, take_back, unsubscribe
-from nurture.web.pages.desk import Desk, field, form_of, veiled
+from nurture.web.pages.desk import Desk, field, form_of, preferences_path, veiled
 from nurture.web.problem import Refusal
 
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
@@ -78,6 +78,7 @@ def _page(
         contact=contact,
         topic=_title(programme, bearer.topic(programme)),
         address=veiled(contact.email) if contact is not None else "",
+        preferences=preferences_path(desk, bearer),
         **context,
     )
 
