@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -45,7 +44,7 @@ class Case:
 
     def alter(self, **changes: Any) -> None:
         """Change columns of the contact's row."""
-        self.contact = replace(self.contact, **changes)
+        self.contact = self.contact.altered(**changes)
         self._facts = None
 
     def take_seq(self) -> int:
@@ -141,7 +140,7 @@ class Case:
         due = self._wake_at
         if due is not None and due <= self.now:  # would spin: whatever it is, it can wait a second
             due = self.now + timedelta(seconds=1)
-        self.turn.contact = self.contact.after_turn(self._next_seq, due)
+        self.turn.contact = self.contact.altered(enrols=True, next_seq=self._next_seq, due_at=due)
         if self._changed:
             self.turn.enrolments = [enrolment for enrolment in self.enrolments if enrolment.seq in self._changed]
         return self.turn

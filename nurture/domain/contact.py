@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from nurture.domain.event import NOTHING
+from nurture.domain.frozen import frozen
 
 
 class Consent(StrEnum):
@@ -29,7 +30,7 @@ class SuppressionReason(StrEnum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contact:
     """A person as one turn sees her.
 
@@ -58,13 +59,16 @@ class Contact:
     version: int = 0
     due_at: datetime | None = None
 
-    def after_turn(self, next_seq: int, due_at: datetime | None) -> Contact:
-        """What every turn changes; spelled out, because it is done for every turn."""
-        return Contact(
+    def altered(self, **changes: Any) -> Contact:
+        """With these columns changed; spelled out, because it is done several times a turn."""
+        altered = Contact(
             self.id, self.email, self.created_at, self.external_id, self.attributes, self.zone, self.locale, self.stage,
             self.stage_since, self.consent, self.opted_out, self.suppressed, self.paused_until, self.memberships,
-            True, next_seq, self.version, due_at,
+            self.enrols, self.next_seq, self.version, self.due_at,
         )  # fmt: skip
+        for name, value in changes.items():
+            setattr(altered, name, value)
+        return altered
 
     def named(self) -> dict[str, Any]:
         """What `contact.*` can name in conditions and templates: attributes, overlaid with the columns."""

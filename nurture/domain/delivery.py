@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from nurture.domain.frozen import frozen
 from nurture.domain.programme import MailKind
 
 
@@ -48,7 +48,7 @@ PENDING = frozenset({DeliveryState.PLANNED, DeliveryState.CLAIMED, DeliveryState
 COUNTING = PENDING | {DeliveryState.GATED, DeliveryState.SENT, DeliveryState.UNKNOWN}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delivery:
     """`contact_id` and `seq` are its primary key. `due_at` is the intended instant, `not_before` the earliest now.
 
@@ -74,7 +74,7 @@ class Delivery:
     state: DeliveryState = DeliveryState.PLANNED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CountedMail:
     """What caps need of an earlier mail: `at` is None while pending (it counts as if sent now).
 
@@ -88,7 +88,7 @@ class CountedMail:
     ghost: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settled:
     """A delivery of an active enrolment that ended since the last turn; the enrolment goes on from `at`."""
 

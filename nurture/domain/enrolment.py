@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from nurture.domain.event import NOTHING
+from nurture.domain.frozen import frozen
 
 
 class EnrolmentState(StrEnum):
@@ -98,7 +99,7 @@ class Enrolment:
         return max(self.grants.values(), key=lambda grant: grant.granted_at)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PastEnrolment:
     """All that re-entry needs to know of a campaign's earlier enrolments of one contact."""
 

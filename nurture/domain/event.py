@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from typing import Any
+
+from nurture.domain.frozen import frozen
 
 Properties = Mapping[str, Any]
 
@@ -34,7 +36,7 @@ class _Nothing(Mapping[str, Any]):
 NOTHING: Properties = _Nothing()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """`at` is when it happened (never later than it was received); `id` orders events that share an instant."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +13,7 @@ from nurture.domain.conditions import Expression
 from nurture.domain.enrolment import Enrolment, EnrolmentState, LeftBy
 from nurture.domain.event import Event, plain
 from nurture.domain.exits import leave
+from nurture.domain.frozen import frozen
 from nurture.domain.ledger import FactKind, Reason
 from nurture.domain.programme import (
     Alert,
@@ -44,7 +44,7 @@ A_LITTLE_LATE = timedelta(minutes=90)
 FUEL = 500  # nodes one enrolment may pass in a turn; validation bounds loops, this bounds everything
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """An enrolment that stands at a send and wants its mail."""
 

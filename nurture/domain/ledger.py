@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from nurture.domain.event import NOTHING
+from nurture.domain.frozen import frozen
 
 
 class FactKind(StrEnum):
@@ -114,7 +115,7 @@ class Reason(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fact:
     """One line of the ledger. `detail` is plain JSON: the values conditions saw, the full cap, when room opens."""
 

@@ -174,7 +174,10 @@ def add(instant: datetime, duration: Duration, zone: ZoneInfo, calendar: Calenda
     """`instant` and then `duration`: calendar parts first, on the local clock, then elapsed parts."""
     if duration.days or duration.months or duration.business_days:
         local = instant.astimezone(zone)
-        day = add_months(local.date(), duration.months) + DAY * duration.days
+        day = local.date()
+        if duration.months:
+            day = add_months(day, duration.months)
+        day += DAY * duration.days
         for _ in range(duration.business_days):
             day += DAY
             while not calendar.is_business_day(day):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nurture.domain.contact import Consent, SuppressionReason
+from nurture.domain.frozen import frozen
 from nurture.intake.addresses import address_problem
 from nurture.intake.columns import Column, Kind, Target, guess
 from nurture.intake.text_file import UnreadableFile, encoding_of, lines
@@ -36,7 +37,7 @@ _SUPPRESSED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContactRow:
     """One person of the file. `consent` is None where the file says nothing; instants are UTC."""
 

@@ -16,6 +16,7 @@ from sqlalchemy import insert, select, update
 
 from nurture.domain.contact import Consent
 from nurture.domain.event import NOTHING
+from nurture.domain.frozen import frozen
 from nurture.storage.addresses import address_hash, canonical, domain_of
 from nurture.storage.database import Transaction
 from nurture.storage.queue import wake
@@ -29,7 +30,7 @@ _NO_ADDRESS: tuple[str | None, str | None, str | None, str | None] = (None, None
 _CONSENT = {consent: consent.value for consent in Consent}  # asking the member takes longer than all else of a line
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportedContact:
     """One line. `consent` granted counts only for those who never said anything; withdrawn counts always."""
 
