@@ -8,6 +8,7 @@ from datetime import timedelta
 from nurture.domain.programme import (
     Branch,
     Campaign,
+    End,
     Goto,
     MailKind,
     OnCap,
@@ -50,6 +51,7 @@ def check_campaign(
     if campaign.send_window is not None and _never_opens(campaign.send_window, quiet):
         message = f"the send window {campaign.send_window.hours} lies within the quiet hours {quiet}"
         file.report("N606", ("send_window",), message, "no mail would ever leave; widen it")
+    _check_reach(campaign, paths, file)
     _check_was(campaign, paths, file)
     _check_offers(campaign, paths, file, capped)
 
@@ -120,6 +122,37 @@ def ways_out(node: Step, *, through_waits: bool = True) -> list[str | None]:
     if isinstance(node, Goto):
         return [node.target, node.next]
     return [node.next]
+
+
+def _check_reach(campaign: Campaign, paths: Mapping[str, Path], file: SourceFile) -> None:
+    if any(problem.code == "N214" for problem in file.problems):
+        return
+    node = unreachable(campaign)
+    if node is not None:
+        hint = "delete it, or let one of the ways before it go on"
+        file.report("N214", paths[node.id], "nobody can reach this step: every way before it ends", hint)
+
+
+def unreachable(campaign: Campaign) -> Step | None:
+    """The first node in the file that no way from the start leads to."""
+    reached: set[str] = set()
+    waiting = [campaign.first]
+    while waiting:
+        node_id = waiting.pop()
+        if node_id is None or node_id in reached or node_id not in campaign.nodes:
+            continue
+        reached.add(node_id)
+        waiting += ways_on(campaign.nodes[node_id])
+    return next((node for node in campaign.nodes.values() if node.id not in reached), None)
+
+
+def ways_on(node: Step) -> list[str | None]:
+    """Where a person can go from a node, if its conditions leave her a choice."""
+    if isinstance(node, End):
+        return []
+    if isinstance(node, Branch) and any(arm.condition is None for arm in node.arms):
+        return [arm.target or node.next for arm in node.arms]
+    return ways_out(node)
 
 
 def _check_was(campaign: Campaign, paths: Mapping[str, Path], file: SourceFile) -> None:

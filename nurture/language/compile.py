@@ -25,6 +25,7 @@ from nurture.language.problems import Problem, in_order
 from nurture.language.project import Policy, compile_policy, compile_segments, known_of, leaves_no_day
 from nurture.language.project_file import ProjectFile, SegmentsFile
 from nurture.language.reading import read_model, read_text
+from nurture.language.sense import warn_of_nonsense
 from nurture.language.source import (
     BEHAVIOUR_FILE,
     BRAND_FILE,
@@ -104,16 +105,21 @@ class _Project:
         if project is not None and project_file.is_whole:
             self._check_law(project, project_file, campaigns)
         self._near_misses(people, campaigns)
-        problems = in_order(problem for file in self.files for problem in file.problems)
-        faulty = {problem.file for problem in problems if problem.is_error}
         if project is None or policy is None:
-            return Compiled(None, people, stories, problems)
+            return Compiled(None, people, stories, self._problems())
         programme = self._programme(project, policy, conditions, campaigns, brand)
+        if not any(problem.is_error for problem in self._problems()):
+            warn_of_nonsense(programme, self.places)
+        problems = self._problems()
+        faulty = {problem.file for problem in problems if problem.is_error}
         if faulty:
             sketch = None if faulty & {PROJECT_FILE, BRAND_FILE} else programme
             return Compiled(None, people, stories, problems, sketch)
         programme = carried_over(previous, programme) if previous is not None else programme
         return Compiled(programme, people, stories, problems, behaviour=behaviour)
+
+    def _problems(self) -> tuple[Problem, ...]:
+        return in_order(problem for file in self.files for problem in file.problems)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,9 @@ CODES = {
     "N617": "not an instant or a distance in time",
     "N618": "a circle of recorded events without a wait",
     "N619": "not a rate, a number of times, or a value that can be drawn",
+    "N620": "a mail that always comes too soon for a cap",
+    "N621": "a mail for people who have already reached the goal",
+    "N622": "two campaigns that always want the same slot",
     "N701": "no postal address",
     "N702": "a marketing campaign without a topic",
     "N703": "a transactional mail that carries an offer",
@@ -91,6 +94,7 @@ CODES = {
     "N804": "a tier that nobody can get",
     "N805": "an offer that no step gives",
     "N806": "a mail with an offer outside the capped categories",
+    "N807": "an offer that ends before its reminder",
 }
 
 
