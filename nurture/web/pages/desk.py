@@ -120,6 +120,6 @@ def preferences_path(desk: Desk, bearer: Bearer) -> str:
 
 
 def veiled(address: str | None) -> str:
-    """Enough of an address for its owner to know it: `a…@people.example`."""
+    """Enough of an address for its owner to know it: `a***@people.example`."""
     local, at, domain = (address or "").rpartition("@")
-    return f"{local[:1]}…@{domain}" if at else ""
+    return f"{local[:1]}***@{domain}" if at else ""
