@@ -242,9 +242,9 @@ def _branch(case: Case, enrolment: Enrolment, node: Branch) -> None:
     saw: list[dict[str, Any]] = []
     for arm in node.arms:
         if arm.condition is None or arm.condition.holds(facts):
-            case.note(
-                FactKind.BRANCHED, enrolment=enrolment, step=node.id, arm=arm.name or "else", conditions=saw or None
-            )
+            if arm.condition is not None:
+                saw.extend(arm.condition.saw(facts))
+            case.note(FactKind.BRANCHED, enrolment=enrolment, step=node.id, arm=arm.label, conditions=saw or None)
             _go_to(case, enrolment, arm.target or node.next)
             return
         saw.extend(arm.condition.saw(facts))
@@ -273,7 +273,7 @@ def _act(case: Case, enrolment: Enrolment, node: Step) -> None:
             case.stirred = True
             case.note(FactKind.ATTRIBUTE_SET, Reason.BY_STEP, enrolment=enrolment, step=node.id, values=values)
         case Move():
-            lifecycle.change_stage(case, node.stage, case.now, Reason.BY_STEP)
+            lifecycle.change_stage(case, node.stage, case.now, Reason.BY_STEP, enrolment=enrolment, step=node.id)
             case.stirred = True
         case Record():
             values = {name: plain(expression.value(facts)) for name, expression in node.values}

@@ -8,6 +8,7 @@ from typing import Any
 
 from nurture.domain import entry, exits
 from nurture.domain.case import Case
+from nurture.domain.enrolment import Enrolment
 from nurture.domain.event import Event
 from nurture.domain.ledger import FactKind, Reason
 from nurture.domain.programme import StageMove
@@ -47,7 +48,16 @@ def move_by_time(case: Case) -> None:
     case.note(FactKind.FAILED, Reason.LOOP_BOUND, stage=case.contact.stage)
 
 
-def change_stage(case: Case, stage: str, at: datetime, reason: Reason, event: Event | None = None) -> None:
+def change_stage(
+    case: Case,
+    stage: str,
+    at: datetime,
+    reason: Reason,
+    event: Event | None = None,
+    *,
+    enrolment: Enrolment | None = None,
+    step: str | None = None,
+) -> None:
     """Append to the history, then let campaigns stop and start on the transition."""
     before = case.contact.stage
     if before == stage:
@@ -57,7 +67,7 @@ def change_stage(case: Case, stage: str, at: datetime, reason: Reason, event: Ev
     case.alter(stage=stage, stage_since=at)
     case.turn.stages.append(StageChange(at, before, stage, event.id if event is not None else None))
     moved: dict[str, Any] = {"from": before, "to": stage, "event": event.name if event else None}
-    case.note(FactKind.STAGE_MOVED, reason, **moved)
+    case.note(FactKind.STAGE_MOVED, reason, enrolment=enrolment, step=step, **moved)
     exits.stop_on_stage(case, before, stage)
     entry.start_on_stage(case, before, stage, at, event)
 

@@ -230,6 +230,11 @@ class Arm:
     name: str = ""
     share: float = 0.0
 
+    @property
+    def label(self) -> str:
+        """What the ledger calls it: its name, the text of its condition, or `else`."""
+        return self.name or (self.condition.source if self.condition is not None else "else")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch(Node):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 
+from nurture.domain.delivery import Delivery
 from nurture.domain.enrolment import EnrolmentState
 from nurture.domain.event import Event
 from nurture.domain.ledger import Fact, FactKind
-from nurture.domain.programme import CampaignStatus, Programme
+from nurture.domain.programme import CampaignStatus, Programme, Split
 from nurture.domain.timing import zone_of
+from nurture.engine.coverage import Coverage, Spot, coverage, reached_by
 from nurture.engine.resident import Resident
 from nurture.engine.simulate import SECOND, World
 from nurture.engine.timeline import as_text, clock_changes, moment, timeline
@@ -20,6 +23,7 @@ from nurture.language.compile import Compiled
 from nurture.language.people import Person
 from nurture.language.stories import INSIDE, Story, StoryEvent
 
+NEVER = "never entered"
 UNENTERED = timedelta(days=30)  # how long a story goes on for somebody who may still come in
 LONGEST = timedelta(days=800)  # and for somebody who is inside
 _MISSED = {FactKind.SKIPPED, FactKind.EXPIRED, FactKind.CANCELLED, FactKind.REJECTED, FactKind.UNKNOWN}
@@ -27,11 +31,18 @@ _MISSED = {FactKind.SKIPPED, FactKind.EXPIRED, FactKind.CANCELLED, FactKind.REJE
 
 @dataclass(frozen=True, slots=True)
 class StoryResult:
-    """How a story ended. `differences` are sentences; `timeline` is what happened, in the story's zone."""
+    """How a story ended. `differences` are sentences; `timeline` is what happened, in the story's zone.
+
+    `marked` is the line of the timeline where it first went another way; None if nothing that happened shows it.
+    `got` is what the expectations of the story would have to say, and `reached` the ways it came through.
+    """
 
     story: Story
     differences: tuple[str, ...]
     timeline: tuple[str, ...]
+    marked: int | None = None
+    got: Mapping[str, Any] = field(default_factory=dict)
+    reached: frozenset[Spot] = frozenset()
 
     @property
     def passed(self) -> bool:
@@ -47,11 +58,20 @@ def run_story(compiled: Compiled, story: Story) -> StoryResult:
     """Tell one story. Raises NurtureError when the project did not compile."""
     if compiled.programme is None:
         raise NurtureError("The project has errors; run nurture validate, then test again.")
-    programme = on_stage(compiled.programme, story.campaign)
+    programme = dealt(on_stage(compiled.programme, story.campaign), story)
     person = tell(
         programme, compiled.people[story.person], story.from_instant, story.events, story.campaign, story.until
     )
-    return StoryResult(story, tuple(_differences(person, story)), tuple(_told(programme, person, story)))
+    differences = tuple(_differences(person, story))
+    told, marked = _told(programme, person, story, _first_difference(person, story) if differences else None)
+    return StoryResult(story, differences, tuple(told), marked, _got(person, story), reached_by(person))
+
+
+def covered(compiled: Compiled, results: Iterable[StoryResult], campaigns: Iterable[str] | None = None) -> Coverage:
+    """What these stories together came through, of the given campaigns, or of all."""
+    assert compiled.programme is not None
+    reached = frozenset[Spot]().union(*(result.reached for result in results))
+    return coverage(compiled.programme, reached, compiled.programme.campaigns if campaigns is None else campaigns)
 
 
 def on_stage(programme: Programme, campaign: str) -> Programme:
@@ -61,6 +81,22 @@ def on_stage(programme: Programme, campaign: str) -> Programme:
         for name, each in programme.campaigns.items()
     }
     return replace(programme, campaigns=campaigns, hold_out=0.0)
+
+
+def dealt(programme: Programme, story: Story) -> Programme:
+    """The programme with the splits that the story decides. Raises NurtureError if there is no such split or arm."""
+    campaign = programme.campaigns[story.campaign]
+    nodes = dict(campaign.nodes)
+    for name, arm in story.draws.items():
+        split = next((node for node in nodes.values() if isinstance(node, Split) and node.name == name), None)
+        chosen = [one for one in split.arms if one.name == arm] if split is not None else []
+        if split is None or not chosen:
+            raise NurtureError(
+                f"{story.file}: draws names {name}: {arm}; {story.campaign} has no such split with such an arm. "
+                f"See them with: nurture campaigns show {story.campaign}"
+            )
+        nodes[split.id] = replace(split, arms=tuple(chosen))
+    return replace(programme, campaigns={**programme.campaigns, campaign.name: replace(campaign, nodes=nodes)})
 
 
 def tell(
@@ -119,8 +155,7 @@ def _differences(person: Resident, story: Story) -> list[str]:
     expect, found = story.expect, []
     zone = zone_of(story.zone)
     if expect.sent is not None:
-        about = {story.campaign} | {step.partition("/")[0] for step in expect.sent if "/" in step}
-        sent = [_named(each.campaign, each.step, story) for each in person.sent if each.campaign in about]
+        sent = [_named(each.campaign, each.step, story) for each in _mails(person, story)]
         wanted = [_short(step, story) for step in expect.sent]
         if sent != wanted:
             found.append(f"sent: expected {_listed(wanted)}; got {_listed(sent)}")
@@ -142,7 +177,7 @@ def _differences(person: Resident, story: Story) -> list[str]:
 
 def _skipping(person: Resident, step: str, reason: str, mailed: Mapping[str, datetime], story: Story) -> list[str]:
     missed = _missed(person, step, story)
-    if any(fact.reason is not None and fact.reason.value == reason for fact in missed):
+    if any(_reason(fact) == reason for fact in missed):
         return []
     if missed:
         return [f"skipped: {step} was missed for another reason: {_reason(missed[-1])}, not {reason}"]
@@ -171,7 +206,7 @@ def _reason(fact: Fact) -> str:
 def _left_by(person: Resident, story: Story) -> str:
     own = [enrolment for enrolment in person.all_enrolments if enrolment.campaign == story.campaign]
     if not own:
-        return "never entered"
+        return NEVER
     left_by = own[-1].left_by
     return left_by.value if left_by is not None else INSIDE
 
@@ -192,7 +227,88 @@ def _listed(steps: list[str]) -> str:
     return ", ".join(steps) or "nothing"
 
 
-def _told(programme: Programme, person: Resident, story: Story) -> list[str]:
+def _mails(person: Resident, story: Story) -> list[Delivery]:
+    """Her mail, in order, of the campaigns the story speaks of."""
+    about = {story.campaign} | {step.partition("/")[0] for step in story.expect.sent or () if "/" in step}
+    return [each for each in person.sent if each.campaign in about]
+
+
+def _got(person: Resident, story: Story) -> dict[str, Any]:
+    """The expectations of the story as they would be true: what it asks for, no more."""
+    expect = story.expect
+    mails = [_named(each.campaign, each.step, story) for each in _mails(person, story)]
+    missed = {step: _missed(person, _short(step, story), story) for step in expect.skipped}
+    everything = {_named(each.campaign, each.step, story) for each in person.sent}
+    got: dict[str, Any] = {}
+    if expect.sent is not None:
+        got["sent"] = mails
+    if expect.not_sent:
+        got["not_sent"] = [step for step in expect.not_sent if _short(step, story) not in everything]
+    if expect.skipped:
+        got["skipped"] = {step: _kept(facts, expect.skipped[step]) for step, facts in missed.items() if facts}
+    if expect.left_by is not None and (left := _left_by(person, story)) != NEVER:
+        got["left_by"] = left
+    if expect.stage is not None:
+        got["stage"] = person.contact.stage
+    if expect.goal is not None:
+        got["goal"] = _goal(person, story)
+    told = {name: value for name, value in got.items() if value not in ([], {}) or name == "sent"}
+    return told or {"sent": mails}
+
+
+def _kept(facts: list[Fact], reason: str) -> str:
+    """The reason expected, if it is among those there were; else the last."""
+    return reason if any(_reason(fact) == reason for fact in facts) else _reason(facts[-1])
+
+
+def _first_difference(person: Resident, story: Story) -> Fact | None:
+    """The earliest fact that goes another way than the story expects."""
+    expect = story.expect
+    found: list[Fact | None] = []
+    if expect.sent is not None:
+        mails = _mails(person, story)
+        sent = [_named(each.campaign, each.step, story) for each in mails]
+        wanted = [_short(step, story) for step in expect.sent]
+        same = next((n for n, (one, other) in enumerate(zip(sent, wanted, strict=False)) if one != other), None)
+        if same is None and len(sent) != len(wanted):
+            same = min(len(sent), len(wanted))
+        if same is not None:
+            unexpected = [_sending(person, each.campaign, each.step) for each in mails[same : same + 1]]
+            missing = [fact for step in wanted[same : same + 1] for fact in _missed(person, step, story)[-1:]]
+            found += [*unexpected, *missing] or [_last(person, story, FactKind.LEFT)]
+    for step in (*expect.not_sent, *expect.skipped):
+        campaign, _, own = step.rpartition("/")
+        found.append(_sending(person, campaign or story.campaign, own))
+    for step, reason in expect.skipped.items():
+        missed = _missed(person, _short(step, story), story)
+        found += [] if any(_reason(fact) == reason for fact in missed) else missed[-1:]
+    if expect.left_by is not None and _left_by(person, story) != expect.left_by:
+        found.append(_last(person, story, FactKind.LEFT))
+    if expect.goal is not None and expect.goal is not _goal(person, story):
+        found.append(_last(person, story, FactKind.GOAL_REACHED) or _last(person, story, FactKind.LEFT))
+    if expect.stage is not None and person.contact.stage != expect.stage:
+        found.append(_last(person, None, FactKind.STAGE_MOVED))
+    known = {id(fact): number for number, fact in enumerate(person.ledger)}
+    return min((fact for fact in found if fact is not None), key=lambda fact: known[id(fact)], default=None)
+
+
+def _sending(person: Resident, campaign: str, step: str) -> Fact | None:
+    return next(
+        (f for f in person.ledger if f.kind is FactKind.SENT and f.campaign == campaign and f.step == step), None
+    )
+
+
+def _last(person: Resident, story: Story | None, kind: FactKind) -> Fact | None:
+    about = [
+        fact
+        for fact in person.ledger
+        if fact.kind is kind and (story is None or (fact.campaign == story.campaign and fact.at >= story.from_instant))
+    ]
+    return about[-1] if about else None
+
+
+def _told(programme: Programme, person: Resident, story: Story, first: Fact | None) -> tuple[list[str], int | None]:
+    """The timeline, and the line of it that is the first difference."""
     zone = zone_of(story.zone)
     ends = max((fact.at for fact in person.ledger), default=story.from_instant)
     changes = [f"clocks change on {day:%a %d %b}" for day in clock_changes(story.from_instant, ends, zone)]
@@ -200,4 +316,6 @@ def _told(programme: Programme, person: Resident, story: Story) -> list[str]:
     lines = timeline(
         programme, [fact for fact in person.ledger if fact.at >= story.from_instant], zone, events, story.campaign
     )
-    return [" · ".join([story.campaign, story.person, story.zone, *changes]), *as_text(lines, zone)]
+    marks = timeline(programme, [first], zone, (), story.campaign) if first is not None else []
+    marked = lines.index(marks[0]) + 1 if marks and marks[0] in lines else None
+    return [" · ".join([story.campaign, story.person, story.zone, *changes]), *as_text(lines, zone)], marked

@@ -110,6 +110,8 @@ class StoryFile(Strict):
     """When the story begins, such as 2026-10-24T20:00 Europe/Berlin."""
     until: MomentField | None = None
     """When it ends; long enough for every step if left out."""
+    draws: dict[str, str] = {}
+    """Split to the arm that is drawn; without it she draws the arm that is hers for ever."""
     story: list[StoryItem] = []
     """What happens."""
     expect: ExpectRule

@@ -44,7 +44,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One test. `line` is where its expectations stand, 1-based."""
+    """One test. `draws` maps splits of its campaign to arms. `line` is where its expectations stand, 1-based."""
 
     name: str
     campaign: str
@@ -54,6 +54,7 @@ class Story:
     events: tuple[StoryEvent, ...]
     expect: Expectation
     until: datetime | None = None
+    draws: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
     line: int = 0
 
@@ -81,6 +82,7 @@ def compile_story(rule: StoryFile, scope: Scope, people: Mapping[str, Person], p
         events=tuple(sorted(events, key=lambda event: event.at)),
         expect=_expect(rule.expect, rule.campaign, scope),
         until=instant_of(rule.until, begins, zone) if rule.until is not None else None,
+        draws=dict(rule.draws),
         file=file.name,
         line=file.mark(("expect",), key=True).line,
     )

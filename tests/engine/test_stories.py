@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nurture.engine.stories import StoryResult, run_stories, run_story
+from nurture.engine.stories import StoryResult, covered, run_stories, run_story
 from nurture.errors import NurtureError
 from nurture.language.compile import Compiled, compile_project
+from nurture.language.rewriting import expecting
 from nurture.testing.worlds import LIFECYCLE, PROJECT, TEMPLATE
 
 CART = """\
@@ -150,3 +151,112 @@ def test_a_project_with_errors_cannot_tell_stories() -> None:
     broken = Compiled(None, found.people, found.stories, ())
     with pytest.raises(NurtureError, match="nurture validate"):
         run_story(broken, found.stories[0])
+
+
+SPLITS = """\
+version: 1
+campaign: thanks
+topic: tips
+status: live
+start: {event: Order Completed}
+steps:
+  - branch:
+      - if: start.total >= 50
+        do: [{id: big, send: order/thanks}]
+      - else: true
+        do:
+          - split: tone
+            arms:
+              - {name: warm, share: 50, do: [{id: warm, send: order/thanks}]}
+              - {name: cool, share: 50, do: [{id: cool, send: order/thanks, if: start.total >= 9}]}
+  - wait_for: {event: Review Posted, up_to: 2 days}
+    then: [{record: Reviewed}]
+"""
+
+
+def ways(*stories: str) -> list[str]:
+    """What is never reached when these stories, of draws and values, are told."""
+    sources = {
+        "campaigns/_project.yaml": PROJECT + LIFECYCLE,
+        "campaigns/thanks.yaml": SPLITS,
+        "campaigns/people/ana.yaml": ANA,
+        "email_templates/order/thanks.html": TEMPLATE,
+        **{
+            f"campaigns/tests/{number}.yaml": "test: a\ncampaign: thanks\nperson: ana\n"
+            f"from: 2026-10-24T20:00 Europe/Berlin\n{told}\nexpect: {{not_sent: [big]}}\n"
+            for number, told in enumerate(stories)
+        },
+    }
+    found = compile_project(sources)
+    assert not found.errors, found.errors
+    reach = covered(found, run_stories(found))
+    assert reach.percent == pytest.approx(100 * (reach.total - len(reach.gaps)) / reach.total)
+    return [str(gap).removeprefix("never reached: ").partition(" in ")[0] for gap in reach.gaps]
+
+
+def order(total: int, arm: str = "") -> str:
+    drawn = f"draws: {{tone: {arm}}}\n" if arm else ""
+    return f"{drawn}story: [{{at: +0m, event: Order Completed, with: {{total: {total}}}}}]"
+
+
+def test_what_no_story_comes_through_is_named_with_its_branch() -> None:
+    cool = {"step cool", "branch `held back by its if` of cool"}
+    assert any("branch `else` of branch>" in gap for gap in ways(order(80)))
+    both = ways(order(80), order(20, "warm"))
+    assert not any("`else`" in gap or "step big" in gap for gap in both)
+    assert {*cool, "branch `then` of wait_for>end"} <= set(both)
+    rest = ways(order(80), order(20, "warm"), order(20, "cool"), order(5, "cool"))
+    assert not cool & set(rest)
+
+
+def test_coverage_names_the_file_and_the_line() -> None:
+    found = compiled("sent: []", value=14)
+    reach = covered(found, run_stories(found), ["abandoned-cart"])
+    (gap,) = (str(gap) for gap in reach.gaps if gap.spot.step == "reminder")
+    assert gap == "never reached: step reminder in abandoned-cart, campaigns/cart.yaml:11"
+
+
+def test_an_arm_that_is_not_there_is_refused() -> None:
+    with pytest.raises(NurtureError, match="tone: blue; thanks has no such split"):
+        ways(order(20, "blue"))
+
+
+@pytest.mark.parametrize(
+    ("expect", "line"),
+    [
+        ("sent: []", "Sun 25 Oct 08:00  sends      reminder"),
+        ("sent: [reminder, sweetener]", "Sun 25 Oct 09:00  leaves     abandoned-cart"),
+        ("not_sent: [reminder]\nleft_by: goal", "Sun 25 Oct 08:00  sends      reminder"),
+        ("left_by: goal", "Sun 25 Oct 09:00  leaves     abandoned-cart"),
+        ("goal: false", "Sun 25 Oct 09:00  goal       abandoned-cart"),
+        ("stage: advocacy", "Sun 25 Oct 09:00  moves      awareness -> purchase"),
+    ],
+)
+def test_the_first_line_that_is_otherwise_is_marked(expect: str, line: str) -> None:
+    result = told(expect)
+    assert result.marked is not None
+    assert result.timeline[result.marked].startswith(line)
+
+
+def test_what_happened_replaces_what_was_expected_and_comments_stay() -> None:
+    expect = (
+        "sent: [sweetener]  # the last one\nnot_sent:\n  - reminder\nskipped: {sweetener: cap}\nleft_by: goal\n"
+        "stage: advocacy\ngoal: false"
+    )
+    result = told(expect)
+    text = STORY + "".join(f"  {line}\n" for line in expect.splitlines())
+    written = expecting(text, result.got)
+    assert written.startswith(STORY)
+    assert "  sent: [reminder]" in written
+    assert "# the last one" in written
+    asked = "\n".join(line[2:] for line in written.removeprefix(STORY).splitlines())
+    assert told(asked).passed
+    assert "not_sent" not in written
+    assert "skipped" not in written
+
+
+def test_a_story_that_is_true_is_written_as_it_was() -> None:
+    expect = 'sent:\n  - "reminder"  # one\nleft_by: stop'
+    text = STORY + "".join(f"  {line}\n" for line in expect.splitlines())
+    assert told(expect).passed
+    assert expecting(text, told(expect).got) == text

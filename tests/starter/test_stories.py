@@ -10,6 +10,7 @@ import pytest
 from nurture.domain.ledger import FactKind
 from nurture.engine.resident import Resident
 from nurture.engine.simulate import World
+from nurture.engine.stories import covered, dealt, run_stories
 from nurture.language.compile import compile_project
 from nurture.language.source import read_project
 from nurture.language.stories import Story
@@ -20,8 +21,8 @@ LONG_ENOUGH = timedelta(days=120)
 
 def lived_through(story: Story) -> Resident:
     """The person of a story after everything in it has happened."""
-    programme = COMPILED.programme
-    assert programme is not None
+    assert COMPILED.programme is not None
+    programme = dealt(COMPILED.programme, story)
     person = COMPILED.people[story.person]
     world = World(programme, story.from_instant)
     contact = person.contact(story.from_instant, first_stage=programme.lifecycle.first)
@@ -54,3 +55,9 @@ def test_a_story_comes_true(story: Story):
         assert lived.contact.stage == expect.stage
     if expect.goal is not None:
         assert any(each.goal_at is not None for each in passages) == expect.goal
+
+
+def test_the_stories_come_through_every_step_and_every_branch():
+    found = covered(COMPILED, run_stories(COMPILED))
+    assert [str(gap) for gap in found.gaps] == []
+    assert found.total > 100
