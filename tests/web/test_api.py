@@ -64,31 +64,27 @@ def test_nobody_is_a_404(ask: Ask) -> None:
     assert {answer.status_code for answer in answers} == {404}
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_what_makes_no_sense_is_told_by_place_and_never_repeated(ask: Ask) -> None:
+    for body in (
         {}, {"email": "nobody"}, {"email": ANA, "zone": "Mars"}, {"email": ANA, "locale": "?"}, {"email": ANA, "x": 1},
         {"email": 5}, {"external_id": " "}, {"external_id": "a\0"}, {"email": ANA, "attributes": {"a": "\0"}},
         {"email": ANA, "attributes": {"a\0": 1}}, [], None, "x",
-    ],
-)  # fmt: skip
-def test_what_makes_no_sense_is_told_by_place_and_never_repeated(ask: Ask, body: Any) -> None:
-    answer = ask("POST", "/people", body)
-
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "nobody" not in answer.text
-    assert answer.json()["errors"]
+    ):  # fmt: skip
+        answer = ask("POST", "/people", body)
+        assert answer.status_code == 422, body
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "nobody" not in answer.text
+        assert answer.json()["errors"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b'{"email": "a@b.example", "email": "c@d.example"}', b'{"attributes": {"a": NaN}}', b"[" * 50_000, b"{", b"\xff"],
-)
-def test_what_parsers_disagree_about_is_refused(site: Served, key: Callable[..., str], body: bytes) -> None:
+def test_what_parsers_disagree_about_is_refused(site: Served, key: Callable[..., str]) -> None:
     headers = {"Authorization": f"Bearer {key('people')}", "Content-Type": "application/json"}
 
-    assert site.client.post("/api/v1/people", content=body, headers=headers).status_code == 400
+    for body in (
+        b'{"email": "a@b.example", "email": "c@d.example"}', b'{"attributes": {"a": NaN}}', b"[" * 50_000, b"{",
+        b"\xff",
+    ):  # fmt: skip
+        assert site.client.post("/api/v1/people", content=body, headers=headers).status_code == 400, body[:20]
 
 
 def test_half_a_character_is_refused(site: Served, key: Callable[..., str]) -> None:
