@@ -37,6 +37,7 @@ COMMANDS = {
     "start-sending": ("nurture.cli.sending:start_sending", "Let all sending go on after a stop."),
     "inbox": ("nurture.cli.inbox:inbox", "Read the mail that stayed on this machine."),
     "events": ("nurture.cli.events:events", "Tell nurture what somebody did."),
+    "feedback": ("nurture.cli.feedback:feedback", "Take in what came back: bounces, complaints, unsubscribes."),
     "import": ("nurture.cli.imports:import_", "Bring in contacts from a CSV file."),
     "contacts": ("nurture.cli.contacts:contacts", "Look people up, export, suppress or erase them."),
     "campaigns": ("nurture.cli.campaigns:campaigns", "See and steer the applied campaigns."),
@@ -52,7 +53,7 @@ COMMANDS = {
 SECTIONS = {
     "Write": ("init", "validate", "schema", "test", "simulate", "preview", "send-test"),
     "Run": ("plan", "apply", "run", "serve", "status", "stop-sending", "start-sending", "inbox"),
-    "People": ("events", "import", "contacts", "campaigns"),
+    "People": ("events", "feedback", "import", "contacts", "campaigns"),
     "Ask": ("explain", "audit"),
     "Operate": ("keys", "db", "doctor", "deploy", "demo"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from nurture.domain.case import Case
 from nurture.domain.contact import Consent, SuppressionReason
@@ -18,6 +19,8 @@ RESUBSCRIBED = "nurture.resubscribed"
 BOUNCED = "nurture.bounced"
 COMPLAINED = "nurture.complained"
 PAUSED = "nurture.paused"  # `until`: ISO 8601 in UTC; without it a pause ends
+SOFT_BOUNCED = "nurture.soft_bounced"  # came back, but says too little about the address to stop writing to it
+REFUSED = "nurture.refused"  # came back for a fault of the sender's side: says nothing about the address
 
 
 def judge_consent(case: Case, event: Event) -> None:
@@ -26,9 +29,13 @@ def judge_consent(case: Case, event: Event) -> None:
         _withdraw(case, event, topic)
     elif event.name == RESUBSCRIBED or event.name in case.programme.consent_granted_by:
         _grant(case, event, topic)
+    elif event.name in {SOFT_BOUNCED, REFUSED}:
+        _note_return(case, event)
     elif event.name == BOUNCED:
+        _note_return(case, event)
         _suppress(case, SuppressionReason.BOUNCED)
     elif event.name == COMPLAINED:
+        _note_return(case, event, FactKind.COMPLAINED)
         _withdraw(case, event, None)
         _suppress(case, SuppressionReason.COMPLAINED)
     elif event.name == PAUSED:
@@ -116,3 +123,24 @@ def _suppress(case: Case, reason: SuppressionReason) -> None:
     if case.contact.suppressed is None:
         case.alter(suppressed=reason, version=case.contact.version + 1)
         case.note(FactKind.SUPPRESSED, Reason.BY_EVENT, suppression=reason.value)
+
+
+_KEPT = ("step", "code", "enhanced", "weight", "via")
+
+
+def _note_return(case: Case, event: Event, kind: FactKind = FactKind.BOUNCED) -> None:
+    """Where the relay refused it at once, the ledger has the refusal already."""
+    if "via" in event.properties:
+        case.note(kind, Reason.BY_EVENT, event=event.name, **_about(event))
+
+
+def _about(event: Event) -> dict[str, Any]:
+    """What the ledger keeps of it; the mail it is about stands in `campaign` and `delivery`."""
+    told = event.properties
+    kept: dict[str, Any] = {name: told[name] for name in _KEPT if told.get(name) is not None}
+    campaign, delivery = told.get("campaign"), told.get("delivery")
+    if isinstance(campaign, str):
+        kept["campaign"] = campaign
+    if isinstance(delivery, int):
+        kept["delivery"] = delivery
+    return kept

@@ -44,6 +44,8 @@ class FactKind(StrEnum):
     TOPIC_OPTED_IN = "topic_opted_in"
     SUPPRESSED = "suppressed"
     UNSUPPRESSED = "unsuppressed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
     MERGED = "merged"
     FAILED = "failed"
 

@@ -164,6 +164,8 @@ _WHAT = {
     FactKind.TOPIC_OPTED_IN: "takes topic {topic} again",
     FactKind.SUPPRESSED: "address suppressed ({suppression})",
     FactKind.UNSUPPRESSED: "address free again",
+    FactKind.BOUNCED: "{step} came back",
+    FactKind.COMPLAINED: "complains about {step}",
     FactKind.MERGED: "became one with a contact that was number {was}",
     FactKind.FAILED: "turn failed",
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from nurture.engine.feedback import SOURCE as FEEDBACK
 from nurture.engine.ingest import IncomingEvent, ingest
 from nurture.intake.cloudevents import CloudEvent, read_cloud_event
 from nurture.intake.events import SignalError
@@ -83,6 +84,8 @@ def replay(database: Database, held: Sequence[Held], now: datetime) -> Replayed:
 def _read(held: Held) -> IncomingEvent:
     """Raises SignalError."""
     assert held.at is not None, "it has been stored"
+    if held.source == FEEDBACK:
+        raise SignalError("it is a mail that came back, not an event: nurture feedback read takes mails")
     try:
         data = parse_json(held.body)
     except (ValueError, RecursionError):

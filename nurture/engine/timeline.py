@@ -42,6 +42,8 @@ _VERBS = {
     FactKind.TOPIC_OPTED_IN: "opts in",
     FactKind.SUPPRESSED: "suppressed",
     FactKind.UNSUPPRESSED: "released",
+    FactKind.BOUNCED: "bounced",
+    FactKind.COMPLAINED: "complains",
     FactKind.MERGED: "merges",
     FactKind.FAILED: "fails",
 }
