@@ -74,7 +74,7 @@ def test(
                 show(careful(printable(gap)))
         told = f"{plural(len(results), 'story', 'stories')} told, {len(failed)} failed"
         told += ", and expect now what happened" if update and failed else ""
-        show((bad if failed and not update else good)(told + ".") + f" {_share(reach)}")
+        show((bad if failed and not update else good)(told + ".") + (f" {_share(reach)}" if reach.total else ""))
         if low:
             show(bad(f"That is below {fail_under:g} %."))
 

@@ -213,21 +213,22 @@ def test_problems_come_in_the_forms_tools_read(shop: Shop) -> None:
 
 def test_stories_are_told(shop: Shop) -> None:
     result = shop("test")
-    assert result.stdout == "1 story told, 0 failed.\n"
+    assert result.stdout.startswith("1 story told, 0 failed. Coverage 75 %")
     assert result.stderr == "passes  welcome: who signs up is greeted\n"
 
 
 def test_a_story_that_ends_otherwise_shows_what_happened(shop: Shop) -> None:
     shop.edit("campaigns/tests/welcome.yaml", "sent: [hello, story]", "sent: [hello]")
     told = shop("test", code=1).stdout
-    assert "fails   welcome: who signs up is greeted  campaigns/tests/welcome.yaml\n" in told
+    assert "fails   welcome: who signs up is greeted  campaigns/tests/welcome.yaml:7\n" in told
     assert "    sent: expected hello; got hello, story\n" in told
     assert "    Tue 03 Mar 10:00  sends      hello" in told
+    assert "  > Thu 05 Mar 10:00  sends      story" in told
     assert shop.json("test", code=1)["data"][0]["passed"] is False
 
 
 def test_stories_are_chosen_by_a_word(shop: Shop) -> None:
-    assert shop("test", "greeted").stdout == "1 story told, 0 failed.\n"
+    assert shop("test", "greeted").stdout == "1 story told, 0 failed. Coverage 100 %: 3 of 3 steps and branches.\n"
     assert shop("test", "birthday").stdout == "0 stories told, 0 failed.\n"
 
 

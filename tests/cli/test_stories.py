@@ -32,7 +32,7 @@ def test_a_failure_shows_the_timeline_with_the_first_difference_marked(told: Sho
     assert lines[0] == "fails   welcome: the wrong of them  campaigns/tests/wrong.yaml:6"
     (marked,) = [line for line in lines if line.startswith("  > ")]
     assert " ".join(marked.split()) == "> Tue 03 Mar 10:00 sends hello welcome/hello"
-    assert lines[-1].startswith("3 stories told, 1 failed. Coverage 60 %: 3 of 5 steps and branches.")
+    assert lines[-1].startswith("3 stories told, 1 failed. Coverage 75 %: 3 of 4 steps and branches.")
 
 
 @pytest.mark.parametrize(
