@@ -36,7 +36,9 @@ def mail(life: Life) -> Delivery:
 
 def look(life: Life, at: datetime | None = None, paused: frozenset[str] = frozenset()) -> Proceed | NotNow | Dropped:
     now = at or life.world.now
-    snapshot = life.person.snapshot(needs_of(life.world.programme), now, paused)
+    needs = needs_of(life.world.programme)
+    life.person.look_back(needs)  # the programme may be another than the one she lived under
+    snapshot = life.person.snapshot(needs, now, paused)
     return recheck(life.world.programme, snapshot, mail(life), now)
 
 
