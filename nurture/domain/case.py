@@ -117,7 +117,11 @@ class Case:
                 enrolment=enrolment.seq if enrolment is not None else None,
                 step=step,
                 delivery=delivery,
-                detail={key: plain(value) for key, value in detail.items() if value is not None},
+                detail={
+                    key: value if type(value) is str else plain(value)
+                    for key, value in detail.items()
+                    if value is not None
+                },
             )
         )
 

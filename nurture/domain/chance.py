@@ -32,14 +32,16 @@ def unique_code(seed: str, prefix: str, contact_id: int, seq: int, offer: str) -
     """`PREFIX-XXXXX-XXXXX`: the last character checks the others, so a mistyped code is refused before a look-up."""
     digest = blake2b(f"{seed}|code|{offer}|{contact_id}|{seq}".encode(), digest_size=16).digest()
     number = int.from_bytes(digest, "big")
-    letters = []
+    letters = ""
     for _ in range(9):
         number, index = divmod(number, len(ALPHABET))
-        letters.append(ALPHABET[index])
-    letters.append(check_character("".join(letters)))
-    return f"{prefix}-{''.join(letters[:5])}-{''.join(letters[5:])}"
+        letters += ALPHABET[index]
+    return f"{prefix}-{letters[:5]}-{letters[5:]}{check_character(letters)}"
 
 
 def check_character(letters: str) -> str:
     """Weighted sum modulo 31, a prime: finds every single wrong character and every swap of neighbours."""
-    return ALPHABET[sum((place + 2) * ALPHABET.index(letter) for place, letter in enumerate(letters)) % len(ALPHABET)]
+    weighed = 0
+    for place, letter in enumerate(letters, start=2):
+        weighed += place * ALPHABET.index(letter)
+    return ALPHABET[weighed % len(ALPHABET)]

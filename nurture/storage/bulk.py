@@ -176,7 +176,10 @@ def _postgres_writer(kind: TypeEngine[Any]) -> Convert:
 
 
 def _each(column: Sequence[datetime | None], write: Callable[[datetime], Any]) -> list[Any]:
-    """Most instants of a batch are its "now", the very same object."""
+    """Most instants of a batch are its "now", the very same object, and most columns have one alone, or none."""
+    first = column[0]
+    if column.count(first) == len(column):  # objects that are the same are not compared
+        return [None if first is None else write(first)] * len(column)
     written: list[Any] = []
     last: datetime | None = None
     text: Any = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter, is_
 from typing import Any
 
@@ -239,9 +240,12 @@ def rank_of(kind: MailKind, priority: int) -> int:
 def _domain(email: str | None) -> str | None:
     """What mails are paced by: the provider, who may stand behind several domains."""
     try:
-        return provider_of(domain_of(canonical(email))) if email else None
+        return _provider(domain_of(canonical(email))) if email else None
     except ValueError:
         return None
+
+
+_provider = lru_cache(maxsize=10_000)(provider_of)
 
 
 FACT = (

@@ -120,8 +120,13 @@ def write_turns(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]], now: 
 def _write_contacts(tx: Transaction, decided: Sequence[tuple[Snapshot, Turn]]) -> None:
     """The contact rows, and her own row in the queue."""
     pairs = [(snapshot.contact, turn.contact) for snapshot, turn in decided]
-    same = [counters_row(after, before) for before, after in pairs if is_same_person(after, before)]
-    others = [person_row(after, before) for before, after in pairs if not is_same_person(after, before)]
+    same: list[Values] = []
+    others: list[Values] = []
+    for before, after in pairs:
+        if is_same_person(after, before):
+            same.append(counters_row(after, before))
+        else:
+            others.append(person_row(after, before))
     changed = _UPDATE_COUNTERS(tx, same) + _UPDATE_PERSON(tx, others)
     if changed != len(pairs):
         raise ConflictError(f"{len(pairs) - changed} of {len(pairs)} contacts changed while their turn was decided.")
@@ -158,23 +163,33 @@ def _suppression(contact: Contact, key: str, now: datetime) -> dict[str, Any]:
 
 
 def _collect(rows: _Rows, snapshot: Snapshot, turn: Turn, now: datetime, revision: int) -> None:
-    id_, email = turn.contact.id, turn.contact.email
+    """Most turns have few kinds of effects: what is not there costs a loop that is not entered."""
+    before = snapshot.contact
+    id_ = before.id
     rows.events += turn.processed
-    rows.seen += [(id_, settled.seq) for settled in snapshot.settled] if not turn.put_off else []
-    rows.cancelled += [(id_, seq) for seq in turn.cancelled]
-    first_new = snapshot.contact.next_seq
-    rows.enrolments += [enrolment_row(id_, each) for each in turn.enrolments if each.seq >= first_new]
-    rows.journeys += [journey_row(id_, each) for each in turn.enrolments if each.seq < first_new]
-    rows.deliveries += [delivery_row(delivery, email) for delivery in turn.deliveries]
-    rows.ledger += [fact_values(id_, fact, revision) for fact in turn.facts]
-    rows.stages += [(id_, c.at, c.from_stage, c.to_stage, c.event_id) for c in turn.stages]
-    rows.consents += [(id_, c.at, c.granted, c.topic, c.event_id, c.source) for c in turn.consents]
-    rows.outgoing += [(id_, o.kind, o.name, o.at, o.payload, now, 0) for o in turn.outgoing]
-    version = snapshot.contact.version  # is written once only
-    rows.recorded += [
-        (id_, event.name, event.at, now, event.properties, OWN_SOURCE, f"{id_}.{version}.{place}")
-        for place, event in enumerate(turn.recorded)
-    ]
+    if not turn.put_off:
+        for settled in snapshot.settled:
+            rows.seen.append((id_, settled.seq))
+    for seq in turn.cancelled:
+        rows.cancelled.append((id_, seq))
+    for each in turn.enrolments:
+        if each.seq >= before.next_seq:
+            rows.enrolments.append(enrolment_row(id_, each))
+        else:
+            rows.journeys.append(journey_row(id_, each))
+    for delivery in turn.deliveries:
+        rows.deliveries.append(delivery_row(delivery, turn.contact.email))
+    for fact in turn.facts:
+        rows.ledger.append(fact_values(id_, fact, revision))
+    for c in turn.stages:
+        rows.stages.append((id_, c.at, c.from_stage, c.to_stage, c.event_id))
+    for said in turn.consents:
+        rows.consents.append((id_, said.at, said.granted, said.topic, said.event_id, said.source))
+    for o in turn.outgoing:
+        rows.outgoing.append((id_, o.kind, o.name, o.at, o.payload, now, 0))
+    for place, event in enumerate(turn.recorded):
+        key = f"{id_}.{before.version}.{place}"  # a version is written once only
+        rows.recorded.append((id_, event.name, event.at, now, event.properties, OWN_SOURCE, key))
 
 
 def _acknowledge(tx: Transaction, seen: Sequence[tuple[int, int]]) -> None:

@@ -20,6 +20,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from nurture.domain.event import NOTHING
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -108,7 +110,7 @@ def dump_json(value: Any) -> str:
     if type(value) is JsonText:
         return value
     if not value:  # most of all JSON there is here
-        if isinstance(value, Mapping):
+        if value is NOTHING or type(value) is dict:
             return "{}"
         if type(value) is list:
             return "[]"
