@@ -90,6 +90,9 @@ class Settings(BaseSettings):
         default_factory=list, description="if set, only these addresses (or *@domain) are ever mailed; for staging"
     )
     bounce_domain: str | None = Field(None, description="domain of return paths; the sender's domain if not set")
+    feedback_maildir: Path | None = Field(
+        None, description="a Maildir where bounces, complaints and unsubscribes by mail arrive; the daemon reads it"
+    )
     dkim_domain: str | None = Field(None, description="sign with DKIM for this domain")
     dkim_selector: str | None = Field(None, description="selector of the DKIM key")
     dkim_key_file: Path | None = Field(None, description="private key in PEM, RSA (2048 bits or more) or Ed25519")

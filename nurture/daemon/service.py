@@ -22,6 +22,7 @@ from nurture.daemon.memory import settle
 from nurture.daemon.metronome import Metronome
 from nurture.daemon.supervisor import Supervisor
 from nurture.engine.hold import NOTABLE_DOWNTIME, awaken, put_on_hold, release, sign_of_life, why_held
+from nurture.engine.mailbox import Emptied, empty_maildir
 from nurture.engine.outgoing import call_out
 from nurture.engine.pump import EVERY_ROLE, Pumped, Role
 from nurture.engine.rescue import rescue_abandoned
@@ -29,7 +30,7 @@ from nurture.engine.retention import forget
 from nurture.engine.sharing import RelaySharing
 from nurture.errors import ConfigurationError, NurtureError
 
-TICK, SHARE, RESCUE, STATUS, ALIVE, FORGET = 1.0, 1.0, 15.0, 60.0, 30.0, 3600.0
+TICK, SHARE, RESCUE, STATUS, ALIVE, FORGET, FEEDBACK = 1.0, 1.0, 15.0, 60.0, 30.0, 3600.0, 10.0
 CLOCK_JUMP = 60.0  # seconds by which the wall clock may run away from the monotonic one
 
 
@@ -120,6 +121,8 @@ class Service:
         if supervisor.watchdog is not None:
             metronome.every(supervisor.watchdog / 3, "watchdog", lookout.watch)
         metronome.every(FORGET, "forget", self._forget)
+        if self._app.settings.feedback_maildir is not None:
+            metronome.every(FEEDBACK, "feedback", self._take_feedback)
         self._journal.info("started", **self._app.summary(), roles=",".join(sorted(self._roles)))
         settle()
         await self._share()
@@ -233,6 +236,25 @@ class Service:
             return
         if gone:
             self._journal.info("forgotten", rows=gone)
+
+    async def _take_feedback(self) -> None:
+        """Bounces and complaints are taken while mails may not move, too: they only ever stop some."""
+        app, folder = self._app, self._app.settings.feedback_maildir
+        assert folder is not None
+        place = folder if folder.is_absolute() else app.root / folder
+        try:
+            programme, emptied = app.applied().programme, Emptied(more=True)
+            while emptied.more and not self._stop.is_set():
+                emptied = await self._engine.in_thread(
+                    empty_maildir, app.database, app.keyring, programme, place, app.owner, app.clock.now()
+                )
+                if emptied.effects:
+                    self._journal.info("came back", **{k.replace(" ", "_"): n for k, n in emptied.effects.items()})
+                    self._look.set()
+        except (NurtureError, ConfigurationError, OSError) as error:
+            self._complaints.of("feedback not read", _told(error))
+            return
+        self._complaints.over("feedback not read")
 
     # --- clocks, holds, signals
 
