@@ -32,38 +32,61 @@ if TYPE_CHECKING:
     from nurture.language.problems import Problem
 
 
+SHOWN = 12  # lines of the diff of a template; nurture plan --json has all
+
+
 @click.command(cls=Command)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 if there is something to apply.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Keep the plan in FILE.")
 @json_option
 @pass_session
-def plan(session: Session, detailed_exitcode: bool) -> None:
+def plan(session: Session, detailed_exitcode: bool, out: Path | None) -> None:
     """Show what applying these files would change, and for whom.
 
-    Nothing is changed. Exits with 1 if the files have errors.
+    Nothing is changed. Exits with 1 if the files have errors. With --out, nurture apply FILE applies what was shown
+    here, or refuses if it is not the same any more.
     """
     planned = _planned(session)
     pending = _differs(session, planned)
+    if out is not None:
+        from nurture.engine.saved_plan import kept
+
+        out.write_text(kept(planned), encoding="utf-8")
     answer(_plain(planned, pending), lambda: show(_told(planned, pending)))
     if detailed_exitcode and pending:
         click.get_current_context().exit(10)
 
 
 @click.command(cls=Command)
+@click.argument("saved", required=False, metavar="[PLAN]", type=click.Path(path_type=Path))
+@click.option("--revision", type=click.IntRange(1), metavar="N", help="Not the files here: those of revision N again.")
 @click.option("--in-flight", type=click.Choice(["keep", "reschedule", "exit"]), default="keep", show_default=True,
               help="Those inside: keep their times, get new ones, or leave what is archived.")  # fmt: skip
 @click.option("--confirm", "confirmed", multiple=True, metavar="NAME", help="Confirm by name what the plan asks for.")
 @yes_option
 @pass_session
-def apply(session: Session, in_flight: str, confirmed: tuple[str, ...], yes: bool) -> None:
+def apply(
+    session: Session,
+    saved: Path | None,
+    revision: int | None,
+    in_flight: str,
+    confirmed: tuple[str, ...],
+    yes: bool,
+) -> None:
     """Make the files of this folder what the daemons do.
 
     They are stored in the database as a revision; every daemon takes it up within seconds. What the files say later
-    changes nothing until it is applied again.
+    changes nothing until it is applied again. PLAN is a file of nurture plan --out: refused if files, revision or the
+    people concerned are not those it was made of. --revision goes back; that makes a new revision of the old files.
     """
     from nurture.engine.apply import InFlight
     from nurture.engine.apply import apply as apply_plan
 
-    planned = _planned(session)
+    planned = _planned(session, revision)
+    if saved is not None:
+        from nurture.engine.saved_plan import still_holds
+
+        still_holds(saved.read_text(encoding="utf-8"), planned, saved.name)
     if not _differs(session, planned):
         show(f"Nothing has changed since revision {planned.against}; it stays in force.")
         return
@@ -79,15 +102,20 @@ def apply(session: Session, in_flight: str, confirmed: tuple[str, ...], yes: boo
     show(good(f"Revision {number} is applied.") + f" {_alive(planned)}")
 
 
-def _planned(session: Session) -> Planned:
-    """The plan, or every error of the files and exit code 1."""
+def _planned(session: Session, revision: int | None = None) -> Planned:
+    """The plan of the files here, or of an earlier revision; or every error of them and exit code 1."""
     from nurture.engine.apply import plan as make_plan
     from nurture.engine.check import as_problem
     from nurture.language.problems import in_order
     from nurture.language.source import read_project
+    from nurture.storage.revisions import sources_of
 
     database = session.database
-    sources = read_project(Path())
+    if revision is None:
+        sources = read_project(Path())
+    else:
+        with database.read() as tx:
+            sources = sources_of(tx, revision)
     planned = make_plan(database, sources)
     problems = in_order([*planned.compiled.problems, *(as_problem(found, sources) for found in planned.templates)])
     if not planned.is_sound:
@@ -119,6 +147,8 @@ def _differs(session: Session, planned: Planned) -> bool:
 
 
 def _plain(planned: Planned, pending: bool) -> dict[str, Any]:
+    from nurture.engine.differences import file_changes
+
     return {
         "pending": pending,
         "against": planned.against,
@@ -136,6 +166,10 @@ def _plain(planned: Planned, pending: bool) -> dict[str, Any]:
             }
             for change in planned.changes
         ],
+        "files": [
+            {"file": one.path, "kind": one.kind, "lines": one.lines}
+            for one in file_changes(planned.before, planned.sources)
+        ],
         "to_confirm": planned.to_confirm,
     }
 
@@ -151,6 +185,10 @@ def _people(planned: Planned, change: Change) -> int:
 def _told(planned: Planned, pending: bool) -> str:
     if not pending:
         return f"Nothing has changed since revision {planned.against}."
+    from nurture.cli.revisions import in_lines
+    from nurture.engine.differences import file_changes
+    from nurture.language.source import TEMPLATES
+
     lines: list[str] = []
     by_campaign: dict[str | None, list[Change]] = {}
     for change in planned.changes:
@@ -169,6 +207,8 @@ def _told(planned: Planned, pending: bool) -> str:
     changed = sum(name is not None for name in by_campaign) - len(added) - len(removed)
     if not planned.changes:
         lines.append("Only templates or texts have changed: every mail that has not gone yet is made of the new ones.")
+    if planned.against:
+        lines += in_lines(file_changes(planned.before, planned.sources, TEMPLATES), SHOWN)
     counts = f"{changed} changed, {len(added)} added, {len(removed)} removed"
     lines.append(f"Plan: {counts}, against revision {planned.against}. No mail is sent by applying.")
     return "\n".join(lines)

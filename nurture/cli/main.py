@@ -29,6 +29,7 @@ COMMANDS = {
     "send-test": ("nurture.cli.send_test:send_test", "Send a mail to yourself through the real sender."),
     "test": ("nurture.cli.stories:test", "Play the stories beside the campaigns."),
     "plan": ("nurture.cli.apply:plan", "Show what applying these files would change, and for whom."),
+    "revisions": ("nurture.cli.revisions:revisions", "See what was applied, when and by whom."),
     "apply": ("nurture.cli.apply:apply", "Make the files of this folder what the daemons do."),
     "run": ("nurture.cli.run:run", "Run the daemon: decide, send, follow up."),
     "serve": ("nurture.cli.serve:serve", "Serve HTTP without a daemon: events in, people's pages, probes."),
@@ -52,7 +53,7 @@ COMMANDS = {
 
 SECTIONS = {
     "Write": ("init", "validate", "schema", "test", "simulate", "preview", "send-test"),
-    "Run": ("plan", "apply", "run", "serve", "status", "stop-sending", "start-sending", "inbox"),
+    "Run": ("plan", "apply", "revisions", "run", "serve", "status", "stop-sending", "start-sending", "inbox"),
     "People": ("events", "feedback", "import", "contacts", "campaigns"),
     "Ask": ("explain", "audit"),
     "Operate": ("keys", "db", "doctor", "deploy", "demo"),

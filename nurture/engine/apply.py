@@ -7,7 +7,7 @@ confirmed by name. Then one transaction stores the revision and wakes whoever it
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -55,6 +55,7 @@ class Planned:
     against: int
     sources: Mapping[str, str]
     old: Programme | None = None
+    before: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_sound(self) -> bool:
@@ -72,14 +73,16 @@ def plan(database: Database, sources: Mapping[str, str]) -> Planned:
     """Compare files with what is applied, and count the people each change concerns."""
     with database.read() as tx:
         number = latest_number(tx)
-        old = load(tx, number).programme if number else None
+        applied = load(tx, number) if number else None
+        old = applied.programme if applied is not None else None
         compiled = compile_project(sources, previous=old)
         if compiled.programme is None:
             return Planned(compiled, (), (), {}, number, sources, old)
         found = changes(old, compiled.programme)
         concerned = sorted({change.campaign for change in found if change.campaign is not None})
         people = {name: standing(tx, name) for name in concerned}
-    return Planned(compiled, check_templates(sources, compiled.programme), found, people, number, sources, old)
+    before = applied.sources if applied is not None else {}
+    return Planned(compiled, check_templates(sources, compiled.programme), found, people, number, sources, old, before)
 
 
 def check_templates(sources: Mapping[str, str], programme: Programme) -> tuple[TemplateProblem, ...]:
