@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _FAMILIES = {
     "google": ("gmail.com", "googlemail.com", "google.com"),
     "microsoft": ("outlook.com", "hotmail.com", "live.com", "msn.com", "passport.com", "windowslive.com"),
@@ -19,7 +21,11 @@ _SECOND_LEVELS = frozenset({"co", "com", "org", "net"})
 
 def provider_of(address_or_domain: str) -> str:
     """`google`, `microsoft`, ... or the domain itself in lower case. Accepts `ana@Gmail.com` and `gmail.com`."""
-    domain = address_or_domain.rpartition("@")[2].lower().rstrip(".")
+    return _provider(address_or_domain.rpartition("@")[2].lower().rstrip("."))
+
+
+@lru_cache(maxsize=4096)
+def _provider(domain: str) -> str:
     known = _FAMILY_OF.get(domain)
     if known is not None:
         return known

@@ -52,6 +52,7 @@ class Composer:
         signer: MessageSigner | None = None,
     ) -> None:
         self._keyring, self._base_url, self._bounce_domain, self._signer = keyring, base_url, bounce_domain, signer
+        self.is_slow = signer is not None and signer.is_slow
 
     def __call__(self, applied: Applied, proceed: Proceed, claimed: Claimed) -> OutgoingMail:
         """The mail of a claimed delivery. Raises TemplateError."""

@@ -46,7 +46,10 @@ _ABOUT_A_ROW = frozenset({Fault.DUPLICATE, Fault.INVALID, Fault.OTHER})
 
 
 class Compose(Protocol):
-    """Builds the mail of a delivery. Raises TemplateError."""
+    """Builds the mail of a delivery. Raises TemplateError. `is_slow`: it is called in a thread, several at a time."""
+
+    @property
+    def is_slow(self) -> bool: ...
 
     def __call__(self, applied: Applied, proceed: Proceed, claimed: Claimed) -> OutgoingMail: ...
 
@@ -278,7 +281,10 @@ class Dispatcher:
         if not isinstance(judged, Proceed):
             return judge.of_recheck(claimed, judged, now)
         try:
-            mail = self._mail(applied, judged, claimed)
+            if self._compose.is_slow and claimed.kept is None:
+                mail: OutgoingMail | None = await asyncio.to_thread(self._compose, applied, judged, claimed)
+            else:
+                mail = self._mail(applied, judged, claimed)
         except TemplateError as error:
             self._journal.error("template error", **_who(claimed), template=error.template, error=str(error))
             return judge.of_template_error(claimed, str(error), now)

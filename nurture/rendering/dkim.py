@@ -59,6 +59,11 @@ class DkimSigner:
             raise ConfigurationError(f"{selector!r} is not a DKIM selector")
         return cls(ascii_domain(domain), selector, key)
 
+    @property
+    def is_slow(self) -> bool:
+        """RSA takes longer than building the mail, and lets other threads run meanwhile; Ed25519 is quickly done."""
+        return isinstance(self.key, rsa.RSAPrivateKey)
+
     def sign(self, message: bytes, now: datetime, *, is_canonical: bool = False) -> bytes:
         """The DKIM-Signature field of a message with CRLF line ends; to be sent before it.
 

@@ -21,7 +21,7 @@ MAX_INT = 10**18
 _MEMO = 4096
 _WIDTH = 76
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_PLAIN = re.compile(r"(?![.]|From )(?!.*[ ]{2})[ -<>-~]{1,72}\Z")
+_PLAIN = re.compile(r"(?![.]|From )(?!.*[ ]{2})[ -<>-~]*[!-<>-~]\Z")
 _UGLY = re.compile(r"[ \t](?=[ \t])|\t|^\.|^F(?=rom )|\{(?=[{%#])", re.MULTILINE)
 _ESCAPES = {" ": "=20", "\t": "=09", ".": "=2E", "F": "=46", "{": "=7B"}
 
@@ -60,8 +60,10 @@ def piece(text: str) -> str:
     if not text:
         return ""
     encoded = quoted_printable(text)
-    if encoded.endswith("\r\n"):
-        return encoded
+    return encoded if encoded.endswith("\r\n") else _softly_ended(encoded)
+
+
+def _softly_ended(encoded: str) -> str:
     before, end, last = encoded.rpartition("\r\n")
     if len(last) == _WIDTH:  # no room for the sign of the soft line break
         encoded = before + end + _folded(last, _WIDTH - 1)
@@ -87,7 +89,10 @@ def finalizer(*, html: bool) -> Callable[[Any], str]:
             if known is not None:
                 return known
             text = str(escape(value)) if html else value
-            encoded = text + "=\r\n" if _PLAIN.match(text) and text[-1] != " " else piece(text)
+            if _PLAIN.match(text):
+                encoded = text + "=\r\n" if len(text) < _WIDTH else _softly_ended(_folded(text))
+            else:
+                encoded = piece(text)
             if len(value) < 200:
                 if len(memo) >= _MEMO:
                     memo.clear()

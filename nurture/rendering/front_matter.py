@@ -60,7 +60,14 @@ class Wanted:
             return value is not None and (type(value) is not str or bool(value.strip()))
         if type(value) is not dict:
             return False
-        return all(name in value and part.is_in(value[name]) for name, part in self.parts.items())
+        for name, part in self.parts.items():  # for every mail, so without a generator
+            inner = value.get(name)
+            if type(inner) is str and not part.parts and part.items is None:
+                if not inner or inner.isspace():
+                    return False
+            elif not part.is_in(inner):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

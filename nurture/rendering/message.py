@@ -22,7 +22,10 @@ _PART = "Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: 
 
 
 class MessageSigner(Protocol):
-    """Signs a finished message, giving the field to put before it."""
+    """Signs a finished message, giving the field to put before it. `is_slow`: better done beside the event loop."""
+
+    @property
+    def is_slow(self) -> bool: ...
 
     def sign(self, message: bytes, now: datetime, *, is_canonical: bool = False) -> bytes:
         """The DKIM-Signature field, with its line end. `is_canonical`: the body was encoded here."""
