@@ -177,7 +177,7 @@ def test_a_receipt_whose_fate_died_with_the_daemon_goes_once_more_octet_for_octe
 
 
 def test_a_point_that_is_not_reached_kills_nobody(small_shop: Shop, server: ScriptedServer, forks: Forks) -> None:
-    ended = forks.run(small_shop.folder, small_shop.environ, ["status"], Point(f"{Q}.queue:claim_due", "after"))
+    ended = forks.run(small_shop.folder, small_shop.environ, ["db", "status"], Point(f"{Q}.queue:claim_due", "after"))
     assert ended.code == 0, ended.text
     server.script["DOT"] = hang()
     assert server.connections == 0
