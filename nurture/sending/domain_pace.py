@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from nurture.domain.breaker import Pace
@@ -22,21 +23,6 @@ class _Lane:
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
 
-class _Slot:
-    """What `DomainPaces.slot` gives: a generator would cost as much as the rest of the pace, for every mail."""
-
-    __slots__ = ("_paces", "_provider")
-
-    def __init__(self, paces: DomainPaces, provider: str) -> None:
-        self._paces, self._provider = paces, provider
-
-    async def __aenter__(self) -> None:
-        await self._paces.enter(self._provider)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._paces.leave(self._provider)
-
-
 class DomainPaces:
     """`initial` is where every provider begins. First come, first served within one provider."""
 
@@ -45,23 +31,17 @@ class DomainPaces:
         self._lanes: dict[str, _Lane] = {}
         self._changed: set[str] = set()
 
-    def slot(self, recipient: str) -> _Slot:
-        """Held while one mail to this provider is under way: `async with`."""
-        return _Slot(self, provider_of(recipient))
-
-    async def enter(self, provider: str) -> None:
-        """Wait for room. Whoever entered must `leave`."""
-        lane = self._lanes.get(provider)
-        if lane is None:
-            lane = self._lanes[provider] = _Lane(self._initial)
+    @asynccontextmanager
+    async def slot(self, recipient: str) -> AsyncIterator[None]:
+        provider = provider_of(recipient)
+        lane = self._lanes.setdefault(provider, _Lane(self._initial))
         await self._enter(lane)
-
-    def leave(self, provider: str) -> None:
-        """Make room for the next."""
-        lane = self._lanes[provider]  # a lane stays as long as somebody is in it
-        lane.busy -= 1
-        self._admit(lane)
-        self._leave(provider, lane)
+        try:
+            yield
+        finally:
+            lane.busy -= 1
+            self._admit(lane)
+            self._leave(provider, lane)
 
     def learn(self, recipient: str, attempt: Attempt) -> None:
         """Within the slot: what the provider made of it."""
