@@ -29,13 +29,17 @@ MEMORY = Path(".nurture/checked.json")  # templates take a while to compile, and
     "--format", "form", type=click.Choice(["text", "json", "github", "sarif"]), default="text", help="How to tell them."
 )
 @click.option("--fix", is_flag=True, help="Repair what can be repaired beyond doubt.")
+@click.option("--explain", metavar="CODE", help="Tell what a code such as N620 means, and check nothing.")
 @json_option
-def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool) -> None:
+def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool, explain: str | None) -> None:
     """Find every mistake in the campaign files and templates.
 
     Everything is read, and problems are told for PATH only if one is given. Nothing leaves this machine and no database
     is needed. Exits with 1 if there are errors.
     """
+    if explain is not None:
+        _explain(explain.upper())
+        return
     from nurture.engine.check import check
     from nurture.language.source import read_project
 
@@ -55,6 +59,17 @@ def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool) -> None
     failed = any(problem.is_error for problem in problems) or (strict and problems)
     if failed:
         click.get_current_context().exit(1)
+
+
+def _explain(code: str) -> None:
+    from nurture.language.problems import CODES, FAMILIES
+    from nurture.rendering.problems import CODES as TEMPLATE_CODES
+
+    words = {**CODES, **TEMPLATE_CODES}.get(code)
+    if words is None:
+        raise click.UsageError(f"there is no code {code}; docs/language.md lists them all")
+    found = {"code": code, "family": FAMILIES[code[:2]], "meaning": words}
+    show(json.dumps({"ok": True, "data": found}) if current().json else f"{code}: {words} ({found['family']})")
 
 
 def _unproven(sources: Mapping[str, str], checked: Checked, before: Known, known: Known) -> list[Problem]:

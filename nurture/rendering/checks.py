@@ -7,17 +7,17 @@ N456 is told by `engine/proof`.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nurture.errors import TemplateError
 from nurture.rendering.data_contract import ALWAYS_THERE, OURS, covering, uses_of
 from nurture.rendering.front_matter import ROOTS
 from nurture.rendering.inlining import base_rules
+from nurture.rendering.page import Finding, Page
 from nurture.rendering.places import Place, Where
-from nurture.rendering.problems import Severity, TemplateProblem, did_you_mean
+from nurture.rendering.problems import TemplateProblem, did_you_mean
+from nurture.rendering.readers import for_readers
 from nurture.rendering.segments import Kind, Segment, lex
 from nurture.rendering.template import PLAIN, Draft, Template
 
@@ -58,14 +58,32 @@ def check_template(renderer: Renderer, name: str, *, marketing: bool = True) -> 
         hint = getattr(error, "hint", None)
         message = getattr(error, "bare", None) or str(error)
         return [TemplateProblem("N450", "error", name, _path(error.template), error.line or 1, message, hint)]
-    page = _Page.of(source.document, template)
+    page = Page.of(source.document, template)
     findings = [*_head(template), *_data(source, template), *_markup(page), *_styles(template), *_weight(template)]
+    findings += for_readers(page, template)
     if marketing:
         findings += _law(source, template, str(renderer.postal_address))
     return [
         TemplateProblem(found.code, found.severity, name, _path(found.file), found.line, found.message, found.hint)
         for found in findings
     ]
+
+
+GROUPS = {
+    "compatibility": ("N554", "N555", "N559", "N562"),
+    "accessibility": ("N556", "N563", "N564", "N565", "N566", "N567", "N568"),
+    "links": ("N557", "N558", "N569", "N570"),
+    "weight": ("N560", "N561", "N571"),
+    "inbox": ("N551", "N552", "N553"),
+    "law": ("N750", "N751", "N752"),
+    "data": ("N450", "N451", "N452", "N453", "N454", "N455", "N456"),
+}
+
+
+def check_mail(renderer: Renderer, name: str, *, marketing: bool = True) -> dict[str, list[TemplateProblem]]:
+    """The problems of one template by group (the keys of `GROUPS`, all of them); for a page that shows them."""
+    found = check_template(renderer, name, marketing=marketing)
+    return {group: [problem for problem in found if problem.code in codes] for group, codes in GROUPS.items()}
 
 
 def check_rendered(rendered: Rendered) -> list[str]:
@@ -84,58 +102,17 @@ def check_rendered(rendered: Rendered) -> list[str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    code: str
-    severity: Severity
-    file: str
-    line: int
-    message: str
-    hint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """The flat document as one text (tags as U+0000), with the file and line of every part."""
-
-    text: str
-    offsets: tuple[int, ...]
-    segments: tuple[Segment, ...]
-    file: str
-
-    @classmethod
-    def of(cls, document: list[Segment], template: Template) -> _Page:
-        text: list[str] = []
-        offsets: list[int] = []
-        at = 0
-        for segment in document:
-            written = segment.source if segment.kind is Kind.TEXT else "\x00"
-            offsets.append(at)
-            text.append(written)
-            at += len(written)
-        return cls("".join(text), tuple(offsets), tuple(document), template.file)
-
-    def place(self, offset: int) -> tuple[str, int]:
-        """(file, line) of a character."""
-        if not self.segments:
-            return self.file, 1
-        index = bisect_right(self.offsets, offset) - 1
-        segment = self.segments[index]
-        lines = self.text.count("\n", self.offsets[index], offset) if segment.kind is Kind.TEXT else 0
-        return segment.file, segment.line + lines
-
-
 def _path(file: str) -> str:
     return file if file.startswith("email_templates/") else f"email_templates/{file}"
 
 
-def _head(template: Template) -> Iterator[_Finding]:
+def _head(template: Template) -> Iterator[Finding]:
     front, file = template.front, template.file
     if template.slow_because:
         message = f"the styles must be inlined anew for every mail, which is slow: {template.slow_because}"
-        yield _Finding("N451", "warning", file, 1, message, "keep class and id constant, and statements out of styles")
+        yield Finding("N451", "warning", file, 1, message, "keep class and id constant, and statements out of styles")
     if front.subject is None:
-        yield _Finding(
+        yield Finding(
             "N551", "warning", file, 1, "no subject", "write `subject: ...` here, or in every step that sends it"
         )
     else:
@@ -147,15 +124,15 @@ def _head(template: Template) -> Iterator[_Finding]:
         )
         if size > SUBJECT_WARNING:
             message = f"the subject has about {size} characters; phones show 40 to 70"
-            yield _Finding("N552", "warning", file, line, message, "put what matters first, and shorten it")
+            yield Finding("N552", "warning", file, line, message, "put what matters first, and shorten it")
     if front.preheader is None and template.html is not None:
         hint = "write `preheader: ...`: 40 to 110 characters that go on where the subject ends"
-        yield _Finding(
+        yield Finding(
             "N553", "warning", file, 1, "no preheader: mail programs will show the first words they find", hint
         )
 
 
-def _data(source: Draft, template: Template) -> Iterator[_Finding]:
+def _data(source: Draft, template: Template) -> Iterator[Finding]:
     parts = [*source.document, *(source.text or ())]
     for key, text in (("preheader", template.preheader), ("subject", template.subject)):
         if text is not None:
@@ -168,7 +145,7 @@ def _data(source: Draft, template: Template) -> Iterator[_Finding]:
     for name, line in unknown:
         tag = tags[line - 1]
         hint = did_you_mean(name, [*ROOTS, *OURS]) or f"data begins with {', '.join(ROOTS)}"
-        yield _Finding("N455", "error", tag.file, tag.line, f"nothing is called `{name}`", hint)
+        yield Finding("N455", "error", tag.file, tag.line, f"nothing is called `{name}`", hint)
     met: set[str] = set()
     for use in uses:
         tag = tags[use.line - 1]
@@ -178,24 +155,24 @@ def _data(source: Draft, template: Template) -> Iterator[_Finding]:
             continue
         if not needs:
             hint = f"add {use} to needs in {template.file}; with ? if it may be missing"
-            yield _Finding("N452", "error", tag.file, tag.line, f"`{use}` is used but not declared in needs", hint)
+            yield Finding("N452", "error", tag.file, tag.line, f"`{use}` is used but not declared in needs", hint)
         elif all(need.optional for need in needs) and not use.guarded:
             message = f"`{use}` may be missing and has no default here"
             hint = f"write `{tag.source.split('|')[0].strip()} | default('...')`, or an if around it"
-            yield _Finding("N453", "error", tag.file, tag.line, message, hint)
+            yield Finding("N453", "error", tag.file, tag.line, message, hint)
     for need in template.needs:
         if str(need) not in met:
             message = f"`{need}` is declared but not used"
-            yield _Finding("N454", "warning", template.file, need.line, message, "delete it from needs")
+            yield Finding("N454", "warning", template.file, need.line, message, "delete it from needs")
 
 
-def _markup(page: _Page) -> Iterator[_Finding]:
+def _markup(page: Page) -> Iterator[Finding]:
     if not page.segments:
         return
     if not _DOCTYPE.match(page.text.lstrip("\x00 \n\r\t")):
         file, line = page.place(max(page.text.lower().find("<!doctype"), 0))
         hint = "begin with <!DOCTYPE html>, in capitals: the inliner drops any other, and mails break without it"
-        yield _Finding("N554", "error", file, line, "the document type is missing or in lower case", hint)
+        yield Finding("N554", "error", file, line, "the document type is missing or in lower case", hint)
     for found in _TAG.finditer(page.text):
         element, attributes = found[1].lower(), {}
         for name, double, single in _ATTRIBUTE.findall(found[2]):
@@ -203,28 +180,28 @@ def _markup(page: _Page) -> Iterator[_Finding]:
         yield from _element(element, attributes, *page.place(found.start()))
 
 
-def _element(element: str, attributes: dict[str, str], file: str, line: int) -> Iterator[_Finding]:
+def _element(element: str, attributes: dict[str, str], file: str, line: int) -> Iterator[Finding]:
     if element in _ACTIVE or (element == "link" and "stylesheet" in attributes.get("rel", "")):
         hint = "mail programs drop it, and some refuse the mail"
-        yield _Finding("N555", "error", file, line, f"<{element}> in a mail", hint)
+        yield Finding("N555", "error", file, line, f"<{element}> in a mail", hint)
         return
     if element == "img" and "alt" not in attributes:
         hint = 'say what it shows, or alt="" if it only decorates'
-        yield _Finding("N556", "error", file, line, "a picture without alt text", hint)
+        yield Finding("N556", "error", file, line, "a picture without alt text", hint)
     target = attributes.get("src" if element == "img" else "href")
     if target is None:
         return
     if target.lower().startswith("http://"):
         hint = "write https://"
-        yield _Finding(
+        yield Finding(
             "N557", "error" if element == "img" else "warning", file, line, f"an unsafe link: {target:.60}", hint
         )
     elif target and not target.lower().startswith(_LINK_STARTS):
         hint = "mails have no site to be relative to: write https://..."
-        yield _Finding("N558", "error", file, line, f"a link that leads nowhere: {target:.60}", hint)
+        yield Finding("N558", "error", file, line, f"a link that leads nowhere: {target:.60}", hint)
 
 
-def _styles(template: Template) -> Iterator[_Finding]:
+def _styles(template: Template) -> Iterator[Finding]:
     whole = "".join([segment.source if segment.kind is Kind.TEXT else "x" for segment, _ in template.segments])
     whole = re.sub(r"<!--\[if.*?<!\[endif\]-->", "", whole, flags=re.DOTALL | re.IGNORECASE)
     for attributes, css in _STYLE.findall(whole):
@@ -234,35 +211,33 @@ def _styles(template: Template) -> Iterator[_Finding]:
             if "!important" in declarations:
                 message = f"`!important` in the rule `{selector}`: inlined, it beats every media and dark rule"
                 hint = 'take it out, or move the rule into @media or the data-premailer="ignore" block'  # fmt: skip
-                yield _Finding("N559", "warning", template.file, 1, message, hint)
+                yield Finding("N559", "warning", template.file, 1, message, hint)
 
 
-def _weight(template: Template) -> Iterator[_Finding]:
+def _weight(template: Template) -> Iterator[Finding]:
     if template.html_size > SIZE_ERROR:
         message = f"the HTML has {template.html_size:,} bytes before any data; Gmail cuts mails at 102 KB"
-        yield _Finding("N560", "error", template.file, 1, message, "shorten it: the unsubscribe link would be cut away")
+        yield Finding("N560", "error", template.file, 1, message, "shorten it: the unsubscribe link would be cut away")
     elif template.html_size > SIZE_WARNING:
         message = f"the HTML has {template.html_size:,} bytes before any data; 60,000 load well on phones"
-        yield _Finding("N561", "warning", template.file, 1, message, "shorten it, or use fewer styles")
+        yield Finding("N561", "warning", template.file, 1, message, "shorten it, or use fewer styles")
 
 
-def _law(source: Draft, template: Template, address: str) -> Iterator[_Finding]:
+def _law(source: Draft, template: Template, address: str) -> Iterator[Finding]:
     hint = 'put <a href="{{ unsubscribe_url }}">Unsubscribe</a> into the layout'
     if source.document and not any(_links_out(segment, place) for segment, place in template.segments):
-        yield _Finding("N750", "error", template.file, 1, "no unsubscribe link in the HTML", hint)
+        yield Finding("N750", "error", template.file, 1, "no unsubscribe link in the HTML", hint)
     if (
         not any(_mentions(segment, "unsubscribe_url") for segment in template.text_segments)
         and not template.slow_because
     ):
-        yield _Finding(
-            "N751", "error", template.file, 1, "no unsubscribe link in the text", "add {{ unsubscribe_url }}"
-        )
+        yield Finding("N751", "error", template.file, 1, "no unsubscribe link in the text", "add {{ unsubscribe_url }}")
     hint = "put {{ postal_address }} into the layout"
     static = "".join([s.source for s, _ in template.segments if s.kind is Kind.TEXT])
     if source.document and not any(_mentions(part, "postal_address") for part in source.document) and (
         not address or address not in static
     ):  # fmt: skip
-        yield _Finding("N752", "error", template.file, 1, "no postal address in the HTML", hint)
+        yield Finding("N752", "error", template.file, 1, "no postal address in the HTML", hint)
 
 
 def _links_out(segment: Segment, place: Place) -> bool:

@@ -11,6 +11,40 @@ from nurture.errors import TemplateError
 
 Severity = Literal["error", "warning"]
 
+CODES = {
+    "N450": "a template that cannot be compiled",
+    "N451": "styles that depend on data, so that every mail is slow to make",
+    "N452": "data that is used and not declared in needs",
+    "N453": "data that may be missing and has no default",
+    "N454": "data that is declared in needs and not used",
+    "N455": "a name that is nothing",
+    "N456": "styles that come out otherwise, for an example person, than if each mail were styled by itself",
+    "N551": "no subject in the template",
+    "N552": "a subject too long for phones",
+    "N553": "no preheader",
+    "N554": "the document type is missing or in small letters",
+    "N555": "an element that mail programs drop: script, form, iframe ...",
+    "N556": "a picture without alt text",
+    "N557": "an http:// address where https:// belongs",
+    "N558": "a link or picture without an address of its own",
+    "N559": "!important where it would beat dark and phone styles",
+    "N560": "more than 102 KB of HTML: Gmail cuts the mail",
+    "N561": "more than 60 KB of HTML",
+    "N562": "something that many mail programs cannot show, so that content is lost",
+    "N563": "a mail that does not say its language",
+    "N564": "headings out of order",
+    "N565": "a link whose text says nothing",
+    "N566": "a layout table that is read out as a table",
+    "N567": "text that is too small to read",
+    "N568": "text with too little contrast to its ground",
+    "N569": "a link that was never filled in",
+    "N570": "links that count differently in the same mail",
+    "N571": "a picture without width and height",
+    "N750": "no unsubscribe link in the HTML",
+    "N751": "no unsubscribe link in the text",
+    "N752": "no postal address in the HTML",
+}
+
 _LIQUID_FILTER = re.compile(r"\|\s*(\w+)\s*:\s*([^|}]*)")
 _LIQUID_TAGS = {
     "elsif": "write {% elif ... %}",

@@ -57,6 +57,7 @@ class Template:
     """`subject` and `preheader` are their Jinja sources. `hash` names the content of all files it is made of.
 
     `slow_because` tells why its styles must be inlined for every single mail; None if they are inlined already.
+    `styled` is the HTML with styles inlined and an x for every tag; without styles where they are inlined later.
     `segments` is the flat HTML document (empty for a template that is plain text only), `text_segments` the text.
     """
 
@@ -77,6 +78,7 @@ class Template:
     slow_because: str | None = None
     html_size: int = 0
     files: Mapping[str, str] = field(default_factory=dict)
+    styled: str = ""
 
 
 @dataclass(slots=True)
@@ -151,7 +153,14 @@ def compiled(source: Draft, constants: Mapping[str, Any], *, slowly: str = "") -
         slow_because=slow,
         html_size=_size(inlined, found),
         files=source.files,
+        styled=_styled(inlined, found),
     )
+
+
+def _styled(inlined: Inlined | None, found: Sequence[Placed]) -> str:
+    if inlined is not None:
+        return inlined.mask.pattern.sub("x", inlined.document)
+    return "".join([segment.source if segment.kind is Kind.TEXT else "x" for segment, _ in found])
 
 
 def _derived(inlined: Inlined) -> tuple[list[Segment] | None, str]:

@@ -54,31 +54,6 @@ FILTERS = {
     "round": ("start.value | round(1)", "a rounded number"),
 }  # fmt: skip
 
-# Problems of templates: `rendering/checks.py` knows them by these codes.
-TEMPLATE_CODES = {
-    "N450": "a template that cannot be compiled",
-    "N451": "styles that depend on data, so that every mail is slow to make",
-    "N452": "data that is used and not declared in needs",
-    "N453": "data that may be missing and has no default",
-    "N454": "data that is declared in needs and not used",
-    "N455": "a name that is nothing",
-    "N456": "styles that come out otherwise, for an example person, than if each mail were styled by itself",
-    "N551": "no subject in the template",
-    "N552": "a subject too long for phones",
-    "N553": "no preheader",
-    "N554": "the document type is missing or in small letters",
-    "N555": "an element that mail programs drop: script, form, iframe ...",
-    "N556": "a picture without alt text",
-    "N557": "an http:// address where https:// belongs",
-    "N558": "a link or picture without an address of its own",
-    "N559": "!important where it would beat dark and phone styles",
-    "N560": "more than 102 KB of HTML: Gmail cuts the mail",
-    "N561": "more than 60 KB of HTML",
-    "N750": "no unsubscribe link in the HTML",
-    "N751": "no unsubscribe link in the text",
-    "N752": "no postal address in the HTML",
-}
-
 REASONS = {
     "on_event": "an event moved the person to another stage",
     "dwelled": "the time in the stage was over",

@@ -149,8 +149,9 @@ def _filters(_: str) -> str:
 def codes() -> dict[str, str]:
     """Every problem code with its meaning."""
     from nurture.language.problems import CODES
+    from nurture.rendering.problems import CODES as TEMPLATE_CODES
 
-    return dict(sorted({**CODES, **doc_words.TEMPLATE_CODES}.items()))
+    return dict(sorted({**CODES, **TEMPLATE_CODES}.items()))
 
 
 def _problems(_: str) -> str:

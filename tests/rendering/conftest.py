@@ -14,7 +14,7 @@ LAYOUT = """<!DOCTYPE html>
 <html lang="{{ lang }}" dir="{{ dir }}"><head><meta charset="utf-8"><title>{{ subject }}</title>
 <style>
 body { color: {{ brand.ink }}; }
-.button { background: #116644; padding: 12px; }
+.button { background: #116644; color: #ffffff; padding: 12px; }
 td.cell { padding: 4px; }
 @media (max-width: 480px) { .button { padding: 20px !important; } }
 </style>
@@ -39,7 +39,7 @@ needs: [contact.first_name?, start.items[].name, start.items[].price, start.url,
 ---
 {% from "_parts/button.html" import button %}
 <h1>Hi {{ contact.first_name | default('there') }}!</h1>
-<table>{% for item in start.items %}
+<table role="presentation">{% for item in start.items %}
 <tr><td class="cell">{{ item.name }}</td><td>{{ item.price | money }}</td></tr>{% endfor %}</table>
 {{ button(start.url, "Back to your cart") }}
 {% if start.note %}<p>Note: {{ start.note }}</p>{% endif %}

@@ -5,7 +5,7 @@ import pytest
 from nurture.rendering.checks import check_rendered
 from nurture.rendering.renderer import Rendered
 
-PAGE = "<!DOCTYPE html>\n<html><head></head><body>{}</body></html>"
+PAGE = "<!DOCTYPE html>\n<html lang='en'><head></head><body>{}</body></html>"
 FULL = "subject: S\npreheader: P"
 
 
@@ -45,7 +45,7 @@ def test_mistakes_are_found_where_they_are(shop, body, code):
     "body",
     [
         PAGE.format('<a href="https://x.example">x</a><a href="mailto:a@x.example">x</a><a href="#a">x</a>'),
-        PAGE.format("<a href=\"{{ unsubscribe_url }}\">x</a><img src=\"{{ asset('a.png') }}\" alt=''>"),
+        PAGE.format("<a href=\"{{ unsubscribe_url }}\">x</a><img src=\"{{ asset('a.png') }}\" alt='' width='9'>"),
         PAGE.format("<style>@media (max-width: 1px) { p { color: red !important } }</style><p>x</p>"),
         PAGE.format("<style data-premailer='ignore'>p { color: red !important }</style><p>x</p>"),
         PAGE.format("<p>{{ contact.email }} {{ brand.name }} {{ campaign.title }} {{ sender.name }} {{ step }}</p>"),

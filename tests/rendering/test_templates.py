@@ -23,7 +23,10 @@ def test_a_mail_has_subject_preheader_html_and_text(shop):
 
 def test_styles_are_inlined_and_media_rules_kept_with_their_importance(shop):
     html = shop.renderer().render("cart/reminder", shop.context()).html
-    assert 'class="button" href="https://shop.example/cart?a=1&amp;b=2" style="background:#164; padding:12px"' in html
+    assert (
+        'class="button" href="https://shop.example/cart?a=1&amp;b=2" style="background:#164; color:#fff; padding:12px"'
+        in html
+    )
     assert "padding: 20px !important" in html
     assert "<style>@media (prefers-color-scheme: dark) { body { background: #000 !important; } }</style>" in html
     assert html.startswith("<!DOCTYPE html>")
@@ -214,7 +217,7 @@ def test_many_threads_render_the_same_mail(shop):
     def work() -> None:
         for n in range(6):
             html = renderer.render(f"t{n}", shop.context()).html
-            if f'style="background:#164; padding:12px">{n}</p>' not in html:
+            if f'style="background:#164; color:#fff; padding:12px">{n}</p>' not in html:
                 wrong.append(html)
             if renderer.render("cart/reminder", shop.context()).html_part != expected:
                 wrong.append("reminder")
