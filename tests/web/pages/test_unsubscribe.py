@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -156,7 +157,8 @@ def test_a_page_may_load_nothing_but_its_own(site: Served, way_out: str) -> None
 
 
 def test_a_no_holds_at_the_next_gate_of_a_daemon_in_the_middle_of_its_work(shop: Shop, server: ScriptedServer) -> None:
-    server.script["RCPT"] = lambda _line: Act(delay=0.05)  # so slow that many stand claimed before their gates
+    all_said = Event()  # until then so slow that many stand claimed before their gates
+    server.script["RCPT"] = lambda _line: Act(delay=0 if all_said.is_set() else 1)
     shop.people(60)
     daemon = shop.start()
     shop.until_sent(3)
@@ -167,6 +169,7 @@ def test_a_no_holds_at_the_next_gate_of_a_daemon_in_the_middle_of_its_work(shop:
             assert site.client.post(f"/u/{token}", data=ONE_CLICK).status_code == 200
         with shop.app.database.read() as tx:
             at_the_no = {row[0]: row[2] for row in tx.execute(select(*columns)) if row[0] > 40}
+    all_said.set()
     shop.until_settled(40)
     assert daemon.end() == 0
     with shop.app.database.read() as tx:
