@@ -113,10 +113,10 @@ class App:
             self.keyring,
             base_url=self.settings.base_url,
             bounce_domain=self.settings.bounce_domain,
-            signer=self._signer(),
+            signer=self.signer(),
         )
 
-    def _signer(self) -> DkimSigner | None:
+    def signer(self) -> DkimSigner | None:
         settings = self.settings
         if settings.dkim_key_file is None or settings.dkim_domain is None or settings.dkim_selector is None:
             return None

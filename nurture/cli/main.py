@@ -24,6 +24,7 @@ COMMANDS = {
     "init": ("nurture.cli.init:init", "Start a project: campaigns, templates, settings."),
     "validate": ("nurture.cli.validate:validate", "Find every mistake in the campaign files and templates."),
     "schema": ("nurture.cli.schema:schema", "Print the JSON Schema of a kind of file, for editors."),
+    "dev": ("nurture.cli.dev:dev", "Open the studio: the mails as people see them, live."),
     "simulate": ("nurture.cli.simulate:simulate", "Say what would happen, on a virtual clock."),
     "preview": ("nurture.cli.preview:preview", "Show a mail as a person would get it."),
     "send-test": ("nurture.cli.send_test:send_test", "Send a mail to yourself through the real sender."),
@@ -52,7 +53,7 @@ COMMANDS = {
 }
 
 SECTIONS = {
-    "Write": ("init", "validate", "schema", "test", "simulate", "preview", "send-test"),
+    "Write": ("init", "dev", "validate", "schema", "test", "simulate", "preview", "send-test"),
     "Run": ("plan", "apply", "revisions", "run", "serve", "status", "stop-sending", "start-sending", "inbox"),
     "People": ("events", "feedback", "import", "contacts", "campaigns"),
     "Ask": ("explain", "audit"),

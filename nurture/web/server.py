@@ -67,6 +67,8 @@ class WebServer:
                 f"{address} can be reached from other machines. Listen at 127.0.0.1 behind a proxy that speaks TLS, "
                 "or name the proxies whose word about clients is taken: NURTURE_TRUSTED_PROXIES=10.0.0.5"
             )
+        if Face.STUDIO in faces and not address.is_here:
+            raise ConfigurationError(f"the studio is for this machine only, not for {address}: listen at 127.0.0.1")
         self._app, self._address, self._faces = app, address, faces
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None

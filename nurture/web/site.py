@@ -32,6 +32,7 @@ class Face(StrEnum):
     EVENTS = "events"
     API = "api"
     PAGES = "pages"
+    STUDIO = "studio"
 
 
 _MODULES = {
@@ -39,8 +40,9 @@ _MODULES = {
     Face.EVENTS: "nurture.web.events",
     Face.API: "nurture.web.api",
     Face.PAGES: "nurture.web.pages",
+    Face.STUDIO: "nurture.web.studio",
 }
-EVERY_FACE = frozenset(Face)
+EVERY_FACE = frozenset(Face) - {Face.STUDIO}  # that one is for authors, on their own machine: `nurture dev`
 
 
 @dataclass(slots=True, kw_only=True)

@@ -72,8 +72,8 @@ def test_every_command_has_help_for_itself_and_all_its_options() -> None:
 
 def test_every_command_that_reads_answers_as_json() -> None:
     changes_or_prints = {
-        "init", "schema", "run", "serve", "apply", "export", "suppress", "unsuppress", "erase", "upgrade", "backup",
-        "copy-to", "pause", "resume", "enrol", "eject", "stop-sending", "start-sending", "deploy",
+        "init", "dev", "schema", "run", "serve", "apply", "export", "suppress", "unsuppress", "erase", "upgrade",
+        "backup", "copy-to", "pause", "resume", "enrol", "eject", "stop-sending", "start-sending", "deploy",
     }  # fmt: skip
     for _, ctx in contexts():
         if not isinstance(ctx.command, Group) and ctx.command.name not in changes_or_prints:
