@@ -77,12 +77,13 @@ def _unproven(sources: Mapping[str, str], checked: Checked, before: Known, known
     if checked.errors:
         return []
     from nurture.engine.check import as_problem, fingerprint
-    from nurture.engine.proof import unproven
+    from nurture.engine.proof import unfit, unproven
     from nurture.engine.revisions import assemble
 
     proof = f"proof {fingerprint(*(f'{path}{NUL}{text}' for path, text in sorted(sources.items())))}"
     if before.get(proof) != []:
-        found = unproven(assemble(sources), current().clock.now())
+        applied, now = assemble(sources), current().clock.now()
+        found = [*unproven(applied, now), *unfit(applied, now)]
         if found:
             return [as_problem(one, sources) for one in found]
     known[proof] = []

@@ -1,7 +1,7 @@
 """Static checks of templates: what can be seen before any mail is rendered; and of mails, once they are.
 
 Codes: N45x templates and their data, N55x what mail programs do with it, N75x what the law wants in it.
-N456 is told by `engine/proof`.
+N456 and N457 are told by `engine/proof`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ GROUPS = {
     "weight": ("N560", "N561", "N571"),
     "inbox": ("N551", "N552", "N553"),
     "law": ("N750", "N751", "N752"),
-    "data": ("N450", "N451", "N452", "N453", "N454", "N455", "N456"),
+    "data": ("N450", "N451", "N452", "N453", "N454", "N455", "N456", "N457"),
 }
 
 

@@ -19,6 +19,7 @@ CODES = {
     "N454": "data that is declared in needs and not used",
     "N455": "a name that is nothing",
     "N456": "styles that come out otherwise, for an example person, than if each mail were styled by itself",
+    "N457": "a mail that cannot be made, or comes out wrong, for an example person",
     "N551": "no subject in the template",
     "N552": "a subject too long for phones",
     "N553": "no preheader",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nurture.engine.check import check
+from nurture.engine.proof import unfit
+from nurture.engine.revisions import assemble
 from nurture.language.source import read_project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,3 +55,15 @@ def test_a_file_that_was_not_saved_as_utf_8_is_refused_where_it_is_not(tmp_path:
     told = [problem for problem in check(read_project(tmp_path)).problems if "UTF-8" in problem.message]
     assert [problem.file for problem in told] == ["campaigns/win-back.yaml", "email_templates/cart/reminder.html"]
     assert all("Jörg".replace("ö", "\ufffd") in problem.excerpt[-1][1] for problem in told)
+
+
+def test_a_mail_that_comes_out_wrong_for_an_example_person_is_named() -> None:
+    now = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    sources = read_project(ROOT)
+    sources["email_templates/welcome/hello.html"] = re.sub(
+        "(?m)^subject: .*$", f"subject: {'x' * 80}", sources["email_templates/welcome/hello.html"], count=1
+    )
+    (told,) = unfit(assemble(sources), now)
+    assert (told.code, told.file) == ("N457", "email_templates/welcome/hello.html")
+    assert "the subject has 80 characters" in told.message
+    assert unfit(assemble(read_project(ROOT)), now) == []
