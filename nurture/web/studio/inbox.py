@@ -1,0 +1,60 @@
+"""The inbox: everything that local delivery caught, and each mail as it would have gone out."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+
+from fastapi import APIRouter, Request, Response
+
+from nurture.web.problem import Refusal
+from nurture.web.studio.desk import Desk
+from nurture.web.studio.mails import framed
+
+SHOWN = 200
+
+
+def mount(router: APIRouter, desk: Desk) -> None:
+    box = desk.site.app.inbox
+
+    @router.get("/inbox")
+    async def entries(request: Request, find: str = "") -> Response:
+        files = await desk.files()
+        wanted = find.strip()[:200]
+        run = desk.site.threads.run
+        found = await (run(box.search, wanted, SHOWN) if wanted else run(box.list, SHOWN))
+        context = {"entries": found, "find": wanted, "shown": SHOWN, "on": "inbox files"}
+        return desk.answer(request, "inbox.html", files, at="inbox", title="Inbox", **context)
+
+    @router.get("/inbox/{key}")
+    async def one(request: Request, key: str) -> Response:
+        files = await desk.files()
+        message, data = await desk.site.threads.run(_read, desk, key)
+        source = data.decode("utf-8", "replace").replace("\r\n", "\n")
+        context = {
+            "key": key,
+            "subject": str(message.get("Subject", "")),
+            "sender": str(message.get("From", "")),
+            "recipient": str(message.get("Delivered-To", "")),
+            "text": _body(message, "plain"),
+            "headers": source.partition("\n\n")[0],
+            "source": source,
+        }
+        return desk.answer(request, "caught.html", files, at="inbox", title=context["subject"], **context)
+
+    @router.get("/caught/{key}")
+    async def frame(key: str, look: str = "light") -> Response:
+        message, _ = await desk.site.threads.run(_read, desk, key)
+        return framed(_body(message, "html"), _body(message, "plain"), look)
+
+
+def _read(desk: Desk, key: str) -> tuple[EmailMessage, bytes]:
+    box = desk.site.app.inbox
+    try:
+        return box.message(key), box.read(key)
+    except KeyError:
+        raise Refusal(404, "There is no such mail in the inbox.") from None
+
+
+def _body(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    return str(part.get_content()) if part is not None else ""
