@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.message import EmailMessage
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -22,7 +23,7 @@ def mount(router: APIRouter, desk: Desk) -> None:
         wanted = find.strip()[:200]
         run = desk.site.threads.run
         found = await (run(box.search, wanted, SHOWN) if wanted else run(box.list, SHOWN))
-        context = {"entries": found, "find": wanted, "shown": SHOWN, "on": "inbox files"}
+        context: dict[str, Any] = {"entries": found, "find": wanted, "shown": SHOWN, "on": "inbox files"}
         return desk.answer(request, "inbox.html", files, at="inbox", title="Inbox", **context)
 
     @router.get("/inbox/{key}")
@@ -30,7 +31,7 @@ def mount(router: APIRouter, desk: Desk) -> None:
         files = await desk.files()
         message, data = await desk.site.threads.run(_read, desk, key)
         source = data.decode("utf-8", "replace").replace("\r\n", "\n")
-        context = {
+        context: dict[str, Any] = {
             "key": key,
             "subject": str(message.get("Subject", "")),
             "sender": str(message.get("From", "")),
