@@ -44,6 +44,7 @@ def test_daemons_that_die_and_a_server_that_restarts_lose_nothing_and_repeat_not
         fleet[place].wait()
         shop.let_leases_end(fleet[place])
         fleet[place] = shop.start()
+        fleet[place].until_started()  # with no database at its start it would say so and end
         if number == kills // 2:
             postgres_server.crash_and_restart()
     until(lambda: everything_is_settled(shop), seconds, str(shop.states()))
