@@ -94,6 +94,11 @@ def test_half_a_character_is_refused(site: Served, key: Callable[..., str]) -> N
     assert site.client.post("/api/v1/people", content=body, headers=headers).status_code == 422
 
 
+def test_an_id_of_nothing_but_odd_space_is_refused(ask: Ask) -> None:
+    for body in ({"external_id": "\x1d"}, {"external_id": " \x1f "}):
+        assert ask("POST", "/people/find", body).status_code == 422
+
+
 def test_people_are_listed_page_by_page_each_once(ask: Ask, house: House) -> None:
     for number in range(5):
         ask("POST", "/people", {"external_id": f"u{number}"})

@@ -16,7 +16,9 @@ from nurture.intake.whereabouts import known_locale, known_zone
 def _text(value: str) -> str:
     if not is_storable(value):
         raise ValueError("holds a NUL or half a character")
-    return value.strip()
+    if not (text := value.strip()):  # the pattern's idea of a space is narrower than ours
+        raise ValueError("is empty")
+    return text
 
 
 def _address(value: str) -> str:

@@ -127,8 +127,6 @@ def _get(desk: Desk, person: int) -> Contact:
 
 
 def _find(desk: Desk, named: Named) -> Contact:
-    name = named.external_id or named.email
-    assert name is not None
     with desk.site.app.database.read() as tx:
         found = rows.find_named(tx, email=named.email, external_id=named.external_id)
     if found is None:
