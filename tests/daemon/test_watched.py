@@ -7,10 +7,9 @@ import os
 import signal
 import socket
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from nurture.storage.controls import start_sending, stop_sending
 from nurture.storage.database import Database
 from nurture.storage.heartbeats import heartbeats
 from nurture.testing.house import House, Journal, sources
+from nurture.testing.listener import Listener
 from nurture.testing.processes import ONE_MAIL, Shop, pause, until
 
 Build = Callable[..., House]
@@ -108,39 +108,25 @@ def test_daemons_at_work_are_known_and_leave_in_order(shop: Shop) -> None:
     assert known() == [second.process.pid], "one that died is missed"
 
 
-class Outside:
-    """Somebody who listens for the heartbeat; `answer` is what it says."""
+class Outside(Listener):
+    """Somebody who listens for the heartbeat; `code` is what it says."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.seen: list[str] = []
-        self.answer = 200
-        outside = self
+        self.code = 200
+        self.url += "/secret-id"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outside.seen.append(self.path)
-                self.send_response(outside.answer)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/secret-id"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.seen.append(request.path)
+        request.send_response(self.code)
+        request.end_headers()
 
 
 @pytest.fixture
 def outside() -> Iterator[Outside]:
-    running = Outside()
-    yield running
-    running.stop()
+    with Outside() as running:
+        yield running
 
 
 def told(url: str, *, well: bool) -> str | None:
@@ -151,7 +137,7 @@ def test_the_dead_mans_switch_is_pressed_by_the_convention_of_heartbeat_services
     assert told(outside.url, well=True) is None
     assert told(f"{outside.url}?create=1", well=False) is None
     assert outside.seen == ["/secret-id", "/secret-id/fail?create=1"]
-    outside.answer = 500
+    outside.code = 500
     assert told(outside.url, well=True) == "answered 500"
     assert told("http://127.0.0.1:1/secret-id", well=True) is not None
 
@@ -203,7 +189,7 @@ def test_the_heartbeat_says_whether_a_person_is_needed_and_the_log_says_it_once(
 def test_a_heartbeat_that_nobody_hears_hurts_nobody_and_is_told_without_its_address(
     build: Build, outside: Outside
 ) -> None:
-    outside.answer = 404
+    outside.code = 404
     house = lookout(build, *[lambda house: None] * 3)
     assert house.journal.events.count("nobody heard the heartbeat") == 2
     assert "secret-id" not in str(house.journal.lines)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -14,6 +13,7 @@ from nurture.engine.doctor import Health
 from nurture.engine.doctor_work import check_base_url, check_server_clock, check_work
 from nurture.engine.hold import put_on_hold, sign_of_life
 from nurture.testing.house import House
+from nurture.testing.listener import Listener
 
 Build = Callable[..., House]
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -59,38 +59,23 @@ def test_a_disk_that_runs_full_is_told_before_it_is(build: Build, monkeypatch: p
     assert "GB free beside a database of 0." in told
 
 
-class Web:
+class Web(Listener):
     """A web server with a clock of its own."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.code, self.date = 404, "Mon, 02 Mar 2026 09:00:00 GMT"
-        web = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response_only(web.code)
-                self.send_header("Date", web.date)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        request.send_response_only(self.code)
+        request.send_header("Date", self.date)
+        request.end_headers()
 
 
 @pytest.fixture
 def web() -> Iterator[Web]:
-    running = Web()
-    yield running
-    running.stop()
+    with Web() as running:
+        yield running
 
 
 def test_the_base_url_answers_or_not_and_has_a_clock_too(web: Web) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from nurture.engine.outgoing import HIDE_FOR, TRIES, Caller, call_out
 from nurture.storage.controls import start_sending, stop_sending
 from nurture.storage.outbox import Call, claim_calls
 from nurture.testing.house import House, sources
+from nurture.testing.listener import Listener
 from nurture.testing.smtp import ScriptedServer
 
 Build = Callable[..., House]
@@ -27,43 +27,28 @@ steps:
 """
 
 
-class Receiver:
-    """A real HTTP server: `answers` are given in turn, then 200."""
+class Receiver(Listener):
+    """Takes webhooks: `answers` are given in turn, then 200."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.seen: list[tuple[str | None, dict[str, Any]]] = []
         self.answers: list[int] = []
-        receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                receiver.seen.append((self.headers["webhook-id"], body))
-                code = receiver.answers.pop(0) if receiver.answers else 200
-                self.send_response(code)
-                if code == 302:
-                    self.send_header("Location", f"http://127.0.0.1:{receiver.port}/elsewhere")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
+        self.seen.append((request.headers["webhook-id"], body))
+        code = self.answers.pop(0) if self.answers else 200
+        request.send_response(code)
+        if code == 302:
+            request.send_header("Location", f"{self.url}/elsewhere")
+        request.end_headers()
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    running = Receiver()
-    yield running
-    running.stop()
+    with Receiver() as running:
+        yield running
 
 
 @pytest.fixture
@@ -76,7 +61,7 @@ def server() -> Iterator[ScriptedServer]:
 def house(build: Build, server: ScriptedServer, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> House:
     files = sources(CALLS)
     project = files["campaigns/_project.yaml"].splitlines()
-    own = f'webhooks: {{crm: "http://127.0.0.1:{receiver.port}/"}}'
+    own = f'webhooks: {{crm: "{receiver.url}/"}}'
     files["campaigns/_project.yaml"] = "\n".join(own if line.startswith("webhooks") else line for line in project)
     made = build(server=server, files=files)
     monkeypatch.setattr(made.app, "transport", made.transport)
