@@ -59,9 +59,10 @@ def test_a_clock_that_was_set_back_holds_everything_until_somebody_confirms(shop
     assert shop.once("--confirm").text.count("on hold") == 0
     shop.until_settled(3)
     shop.people(2)
-    shop.until_settled(5)  # by the one that was held all the time
+    shop.until_settled(5)  # the two late ones by the daemon that was held, which may have had a hand in the first three
     assert running.end() == 0
-    assert running.sent == 2
+    assert running.sent >= 2
+    assert len(server.messages) == 5
     shop.check()
 
 
