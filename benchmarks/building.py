@@ -17,7 +17,7 @@ from nurture.daemon.memory import settle
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import Delivery
 from nurture.domain.enrolment import Enrolment
-from nurture.domain.programme import Send
+from nurture.domain.steps import Send
 from nurture.domain.tokens import Keyring
 from nurture.engine.compose import Composer
 from nurture.engine.revisions import assemble

@@ -13,7 +13,8 @@ from nurture.cli.session import Session, json_option, pass_session, yes_option
 from nurture.cli.values import pairs
 
 if TYPE_CHECKING:
-    from nurture.domain.programme import Campaign, Programme
+    from nurture.domain.campaign import Campaign
+    from nurture.domain.programme import Programme
 
 
 @click.group(cls=Group)
@@ -216,7 +217,7 @@ def _tell(campaign: Campaign, people: Mapping[str | None, int], is_paused: bool)
 
 def start_words(campaign: Campaign) -> str:
     """How people come in, in one line."""
-    from nurture.domain import programme as p
+    from nurture.domain import campaign as p
 
     start = campaign.start
     match start:
@@ -237,7 +238,7 @@ def start_words(campaign: Campaign) -> str:
 
 def stop_words(stop: Any) -> str:
     """What ends it, in one line."""
-    from nurture.domain import programme as p
+    from nurture.domain import campaign as p
 
     match stop:
         case p.EventStop(event, where):
@@ -250,7 +251,7 @@ def stop_words(stop: Any) -> str:
 
 def step_words(node: Any) -> str:
     """What a step does, in a few words."""
-    from nurture.domain import programme as p
+    from nurture.domain import steps as p
 
     match node:
         case p.Send():
@@ -274,7 +275,7 @@ def step_words(node: Any) -> str:
 
 def wait_words(node: Any) -> str:
     """How long a step waits, or for what."""
-    from nurture.domain import programme as p
+    from nurture.domain import steps as p
 
     match node:
         case p.Wait():

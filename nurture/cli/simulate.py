@@ -16,7 +16,8 @@ from nurture.cli.values import pairs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nurture.domain.programme import Campaign, Programme
+    from nurture.domain.campaign import Campaign
+    from nurture.domain.programme import Programme
     from nurture.engine.simulation.one_person import Told
     from nurture.language.compile import Compiled
     from nurture.language.people import Person

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from nurture.domain import offers
+from nurture.domain.campaign import Campaign
 from nurture.domain.caps import Full, first_full
 from nurture.domain.case import Case
 from nurture.domain.delivery import CountedMail, Delivery, DeliveryState
@@ -19,7 +20,8 @@ from nurture.domain.eligibility import ineligible
 from nurture.domain.enrolment import Grant
 from nurture.domain.flow import Wish, go_on, is_open, was_received
 from nurture.domain.ledger import FactKind, Reason
-from nurture.domain.programme import Campaign, MailKind, OnCap, Programme, Send
+from nurture.domain.programme import Programme
+from nurture.domain.steps import MailKind, OnCap, Send
 from nurture.domain.timing import add, next_allowed, zone_of
 
 TRIES = 12  # a cap and a window may push each other ahead a few times before both have room

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from nurture.domain.campaign import Campaign
 from nurture.domain.conditions import Condition, Facts
 from nurture.domain.enrolment import Enrolment, EnrolmentState, Grant
 from nurture.domain.event import Event, plain
 from nurture.domain.ledger import Fact, FactKind, Reason
-from nurture.domain.programme import Campaign, Programme
+from nurture.domain.programme import Programme
 from nurture.domain.snapshot import Snapshot, Turn
 from nurture.domain.timing import zone_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from nurture.domain.programme import Arm
+from nurture.domain.steps import Arm
 
 # No 0/O, 1/I/L: codes are read aloud and typed by hand.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"

@@ -11,8 +11,9 @@ from nurture.domain.enrolment import LeftBy
 from nurture.domain.event import Event
 from nurture.domain.exits import leave
 from nurture.domain.ledger import FactKind, Reason
-from nurture.domain.programme import MailKind, Programme
+from nurture.domain.programme import Programme
 from nurture.domain.snapshot import ConsentChange
+from nurture.domain.steps import MailKind
 
 UNSUBSCRIBED = "nurture.unsubscribed"
 RESUBSCRIBED = "nurture.resubscribed"

@@ -29,8 +29,9 @@ from nurture.domain.exits import judge_event, leave, stop_in_segments
 from nurture.domain.flow import advance, go_on, standing_at, was_received
 from nurture.domain.ledger import Reason
 from nurture.domain.merging import MERGED, judge_merge
-from nurture.domain.programme import Programme, Send
+from nurture.domain.programme import Programme
 from nurture.domain.snapshot import Snapshot, Turn
+from nurture.domain.steps import Send
 
 ENROL, EJECT = "nurture.enrol", "nurture.eject"
 ROUNDS = 50  # skips and ghosts let people walk on within the turn; no flow is that long without a wait

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from nurture.domain.frozen import frozen
-from nurture.domain.programme import MailKind
+from nurture.domain.steps import MailKind
 
 
 class DeliveryState(StrEnum):

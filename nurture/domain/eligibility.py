@@ -6,7 +6,7 @@ from datetime import datetime
 
 from nurture.domain.contact import Consent, Contact, SuppressionReason
 from nurture.domain.ledger import Reason
-from nurture.domain.programme import MailKind
+from nurture.domain.steps import MailKind
 
 
 def ineligible(contact: Contact, kind: MailKind, topic: str | None, now: datetime) -> Reason | None:

@@ -7,20 +7,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from nurture.domain.campaign import Campaign, CampaignStatus, DateStart, EventStart, Meanwhile, StageStart
 from nurture.domain.case import Case
 from nurture.domain.chance import share
 from nurture.domain.enrolment import Enrolment, EnrolmentState, LeftBy, PastEnrolment
 from nurture.domain.event import NOTHING, Event
 from nurture.domain.exits import catch_up, leave
 from nurture.domain.ledger import FactKind, Reason
-from nurture.domain.programme import (
-    Campaign,
-    CampaignStatus,
-    DateStart,
-    EventStart,
-    Meanwhile,
-    StageStart,
-)
 from nurture.domain.timing import add, at_local
 
 # An anniversary that came up while the daemon was down still starts; the late policy of its steps decides what goes.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from nurture.domain.campaign import Campaign, EventStop
 from nurture.domain.case import Case
 from nurture.domain.enrolment import Enrolment, EnrolmentState, LeftBy
 from nurture.domain.event import Event
 from nurture.domain.ledger import FactKind, Reason
-from nurture.domain.programme import Campaign, EventStop
 from nurture.domain.timing import add
 
 MOST_WORTH = 1e15

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nurture.domain import lifecycle
+from nurture.domain.campaign import Campaign, CampaignStatus
 from nurture.domain.case import Case
 from nurture.domain.chance import pick, share
 from nurture.domain.conditions import Expression
@@ -15,11 +16,10 @@ from nurture.domain.event import Event, plain
 from nurture.domain.exits import leave
 from nurture.domain.frozen import frozen
 from nurture.domain.ledger import FactKind, Reason
-from nurture.domain.programme import (
+from nurture.domain.snapshot import Outgoing, Recorded
+from nurture.domain.steps import (
     Alert,
     Branch,
-    Campaign,
-    CampaignStatus,
     End,
     Goto,
     Move,
@@ -34,7 +34,6 @@ from nurture.domain.programme import (
     WaitUntil,
     Webhook,
 )
-from nurture.domain.snapshot import Outgoing, Recorded
 from nurture.domain.timing import DAY, Calendar, add, at_local, next_clock, subtract
 
 YEARS = range(1900, 9000)  # outside of these, arithmetic with zones and durations may overflow

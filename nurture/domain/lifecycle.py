@@ -11,8 +11,8 @@ from nurture.domain.case import Case
 from nurture.domain.enrolment import Enrolment
 from nurture.domain.event import Event
 from nurture.domain.ledger import FactKind, Reason
-from nurture.domain.programme import StageMove
 from nurture.domain.snapshot import StageChange
+from nurture.domain.stages import StageMove
 from nurture.domain.timing import add
 
 MOST_MOVES_A_TURN = 10  # a lifecycle whose rules chase each other must come to rest

@@ -7,12 +7,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from nurture.domain.campaign import Campaign
 from nurture.domain.case import Case
 from nurture.domain.enrolment import LeftBy
 from nurture.domain.event import Event
 from nurture.domain.exits import leave
 from nurture.domain.ledger import Reason
-from nurture.domain.programme import Campaign
 from nurture.domain.timing import add
 
 MERGED = "nurture.merged"

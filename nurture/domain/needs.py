@@ -6,21 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from nurture.domain.campaign import Campaign, DateStart
 from nurture.domain.conditions import Condition, Expression
 from nurture.domain.consent import withdrawn_by
 from nurture.domain.event import NOTHING
-from nurture.domain.programme import (
-    Branch,
-    Campaign,
-    DateStart,
-    Programme,
-    Record,
-    Send,
-    SetAttributes,
-    WaitFor,
-    WaitQuiet,
-    WaitUntil,
-)
+from nurture.domain.programme import Programme
+from nurture.domain.steps import Branch, Record, Send, SetAttributes, WaitFor, WaitQuiet, WaitUntil
 
 SLACK = timedelta(days=4)  # months have up to 31 days, holidays lengthen business days, and turns may come late
 LATE = timedelta(days=3)  # how late a start may be reported and still be seen to be over already

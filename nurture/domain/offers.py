@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from nurture.domain.campaign import Campaign, Offer, Tier
 from nurture.domain.case import Case
 from nurture.domain.chance import unique_code
 from nurture.domain.enrolment import Enrolment, Grant
 from nurture.domain.ledger import FactKind, Reason
-from nurture.domain.programme import Campaign, Offer, Tier
 from nurture.domain.timing import add
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nurture.domain.campaign import Campaign
 from nurture.domain.contact import Contact
 from nurture.domain.enrolment import Grant
 from nurture.domain.event import plain
-from nurture.domain.programme import Campaign, Programme, Send, Sender
+from nurture.domain.programme import Programme, Sender
+from nurture.domain.steps import Send
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from nurture.domain.arbitration import allowed_from
+from nurture.domain.campaign import Campaign
 from nurture.domain.case import Case
 from nurture.domain.delivery import Delivery, DeliveryState
 from nurture.domain.eligibility import ineligible
 from nurture.domain.enrolment import Enrolment, EnrolmentState
 from nurture.domain.flow import is_open
 from nurture.domain.ledger import Reason
-from nurture.domain.programme import Campaign, Programme, Send
+from nurture.domain.programme import Programme
 from nurture.domain.snapshot import Snapshot
+from nurture.domain.steps import Send
 
 HELD = timedelta(minutes=5)  # how often a mail of a paused campaign looks whether it may go
 

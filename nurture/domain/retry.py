@@ -16,7 +16,7 @@ from enum import StrEnum
 from nurture.domain import reply_texts
 from nurture.domain.delivery import DeliveryState
 from nurture.domain.ledger import Reason
-from nurture.domain.programme import MailKind
+from nurture.domain.steps import MailKind
 
 
 class Phase(StrEnum):

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from nurture.domain.campaign import Campaign, CampaignStatus
 from nurture.domain.chance import share
 from nurture.domain.decide import EJECT
 from nurture.domain.flow import wait_ends
-from nurture.domain.programme import Campaign, CampaignStatus, Programme, Send, Wait
+from nurture.domain.programme import Programme
+from nurture.domain.steps import Send, Wait
 from nurture.domain.timing import zone_of
 from nurture.engine.check import only_transactional, renderer_of
 from nurture.engine.revisions import load

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, groupby
 
-from nurture.domain.programme import CampaignStatus, Cap, Programme
+from nurture.domain.campaign import CampaignStatus
+from nurture.domain.programme import Cap, Programme
 from nurture.engine.revisions import load
 from nurture.errors import ConfigurationError, NurtureError
 from nurture.storage import audits

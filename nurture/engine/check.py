@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nurture import __version__
-from nurture.domain.programme import MailKind, Programme
+from nurture.domain.programme import Programme
+from nurture.domain.steps import MailKind
 from nurture.language.compile import Compiled, compile_project
 from nurture.language.problems import Problem, Severity, in_order
 from nurture.language.source import TEMPLATES

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
+from nurture.domain.campaign import Campaign
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import Delivery
 from nurture.domain.enrolment import Enrolment
 from nurture.domain.personal import Links as Addresses
 from nurture.domain.personal import sender_of, template_context
-from nurture.domain.programme import Campaign, MailKind, Programme, Send, Sender
+from nurture.domain.programme import Programme, Sender
 from nurture.domain.recheck import Proceed
+from nurture.domain.steps import MailKind, Send
 from nurture.domain.tokens import Keyring
 from nurture.engine.revisions import Applied
 from nurture.errors import TemplateError

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from nurture.domain.campaign import Campaign
 from nurture.domain.ledger import Fact, FactKind, Reason
-from nurture.domain.programme import Branch, Campaign, Goto, Programme, Send, Split, Step, WaitFor
+from nurture.domain.programme import Programme
+from nurture.domain.steps import Branch, Goto, Send, Split, Step, WaitFor
 from nurture.engine.resident import Resident
 
 REACHED = ""

@@ -19,9 +19,9 @@ from typing import Protocol
 
 from nurture.domain.arbitration import allowed_from
 from nurture.domain.delivery import DeliveryState
-from nurture.domain.programme import MailKind
 from nurture.domain.recheck import Proceed, recheck
 from nurture.domain.snapshot import Snapshot
+from nurture.domain.steps import MailKind
 from nurture.engine import outcome as judge
 from nurture.engine.allowance import Allowance
 from nurture.engine.compose import again, kept_of

@@ -12,23 +12,23 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nurture.domain.contact import Contact
-from nurture.domain.delivery import CountedMail
-from nurture.domain.eligibility import ineligible
-from nurture.domain.enrolment import Enrolment, EnrolmentState
-from nurture.domain.ledger import Fact, FactKind
-from nurture.domain.programme import (
+from nurture.domain.campaign import (
     Campaign,
     EventStart,
     EventStop,
     Goal,
-    MailKind,
-    Programme,
     SegmentStart,
     SegmentStop,
     StageStart,
     StageStop,
 )
+from nurture.domain.contact import Contact
+from nurture.domain.delivery import CountedMail
+from nurture.domain.eligibility import ineligible
+from nurture.domain.enrolment import Enrolment, EnrolmentState
+from nurture.domain.ledger import Fact, FactKind
+from nurture.domain.programme import Programme
+from nurture.domain.steps import MailKind
 from nurture.domain.timing import zone_of
 from nurture.engine.revisions import Applied
 from nurture.storage.contacts import find

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nurture.domain.campaign import CampaignStatus
 from nurture.domain.contact import Contact, SuppressionReason
 from nurture.domain.decide import EJECT, ENROL
 from nurture.domain.enrolment import Enrolment
-from nurture.domain.programme import CampaignStatus, Programme
+from nurture.domain.programme import Programme
 from nurture.engine.ingest import IncomingEvent, ingest
 from nurture.errors import NurtureError
 from nurture.storage import contacts as rows

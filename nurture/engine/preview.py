@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from nurture.domain.campaign import Campaign, CampaignStatus, ManualStart, Offer
 from nurture.domain.case import Case
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import Delivery
 from nurture.domain.enrolment import Enrolment, Grant
 from nurture.domain.offers import grant
-from nurture.domain.programme import Campaign, CampaignStatus, MailKind, ManualStart, Offer, Send
 from nurture.domain.snapshot import Snapshot
+from nurture.domain.steps import MailKind, Send
 from nurture.domain.timing import Duration
 from nurture.domain.tokens import Keyring
 from nurture.engine.compose import Composed, Composer

@@ -22,9 +22,10 @@ from nurture.domain.enrolment import Enrolment, PastEnrolment
 from nurture.domain.event import NOTHING, Event
 from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.needs import SnapshotNeeds, needs_of
-from nurture.domain.programme import MailKind, Programme
+from nurture.domain.programme import Programme
 from nurture.domain.recheck import Dropped, NotNow, Proceed, recheck
 from nurture.domain.snapshot import Turn
+from nurture.domain.steps import MailKind
 from nurture.engine.resident import Resident
 
 SECOND = timedelta(seconds=1)

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
+from nurture.domain.campaign import CampaignStatus
 from nurture.domain.delivery import Delivery
 from nurture.domain.enrolment import EnrolmentState
 from nurture.domain.event import Event
 from nurture.domain.ledger import Fact, FactKind
-from nurture.domain.programme import CampaignStatus, Programme, Split
+from nurture.domain.programme import Programme
+from nurture.domain.steps import Split
 from nurture.domain.timing import zone_of
 from nurture.engine.coverage import Coverage, Spot, coverage, reached_by
 from nurture.engine.resident import Resident

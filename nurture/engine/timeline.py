@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from nurture.domain.event import Event
 from nurture.domain.ledger import Fact, FactKind, Reason
-from nurture.domain.programme import Programme, Send
+from nurture.domain.programme import Programme
+from nurture.domain.steps import Send
 
 _VERBS = {
     FactKind.STAGE_MOVED: "moves",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nurture.domain.programme import (
+from nurture.domain.campaign import (
     Again,
     Campaign,
     CampaignStatus,
@@ -18,13 +18,13 @@ from nurture.domain.programme import (
     Offer,
     SegmentStart,
     SegmentStop,
-    SendWindow,
     StageStart,
     StageStop,
     Start,
     Stop,
     Tier,
 )
+from nurture.domain.steps import SendWindow
 from nurture.language.campaign_file import CampaignFile, OfferRule, StartRule
 from nurture.language.flow import Flow
 from nurture.language.names import ABOUT_CONTACT, ABOUT_EVENT, INSIDE, INSIDE_WITH_EVENT, Path, Scope

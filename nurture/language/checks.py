@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from nurture.domain.programme import (
+from nurture.domain.campaign import Campaign
+from nurture.domain.steps import (
     Branch,
-    Campaign,
     End,
     Goto,
     MailKind,

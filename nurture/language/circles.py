@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from nurture.domain.programme import Campaign, EventStart, Record
+from nurture.domain.campaign import Campaign, EventStart
+from nurture.domain.steps import Record
 from nurture.language.checks import ways_out
 from nurture.language.names import Path
 from nurture.language.source import SourceFile

@@ -8,8 +8,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from nurture.domain.campaign import Campaign
 from nurture.domain.conditions import Condition
-from nurture.domain.programme import Campaign, MailKind, Programme
+from nurture.domain.programme import Programme
+from nurture.domain.steps import MailKind
 from nurture.language.behaviour import Behaviour, compile_behaviour
 from nurture.language.behaviour_file import BehaviourFile
 from nurture.language.campaign_file import CampaignFile

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nurture.domain.campaign import Campaign, DateStart, EventStart, SegmentStart
 from nurture.domain.conditions import Condition
 from nurture.domain.expression.facts import Needs
-from nurture.domain.programme import Branch, Campaign, DateStart, EventStart, SegmentStart, Send, SetAttributes
+from nurture.domain.steps import Branch, Send, SetAttributes
 from nurture.language.people import Person
 from nurture.language.problems import Severity
 from nurture.language.reading import read_text

@@ -11,17 +11,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from nurture.domain.programme import (
-    Campaign,
-    CampaignStatus,
-    Programme,
-    Send,
-    Step,
-    Wait,
-    WaitFor,
-    WaitQuiet,
-    WaitUntil,
-)
+from nurture.domain.campaign import Campaign, CampaignStatus
+from nurture.domain.programme import Programme
+from nurture.domain.steps import Send, Step, Wait, WaitFor, WaitQuiet, WaitUntil
 
 Moved = Mapping[str, str | None]
 WAITS = (Wait, WaitFor, WaitQuiet, WaitUntil)

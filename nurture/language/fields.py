@@ -13,7 +13,7 @@ from typing import Annotated, Any, LiteralString
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
-from nurture.domain.programme import Again
+from nurture.domain.campaign import Again
 from nurture.domain.timing import Duration, Hours, parse_clock, parse_hours
 from nurture.language.words import (
     NAME,

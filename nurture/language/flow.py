@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nurture.domain.conditions import Condition
-from nurture.domain.programme import (
+from nurture.domain.steps import (
     Alert,
     Arm,
     Branch,

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from nurture.domain.conditions import Condition
-from nurture.domain.programme import Cap, Lifecycle, Sender, StageMove, Topic
+from nurture.domain.programme import Cap, Sender, Topic
+from nurture.domain.stages import Lifecycle, StageMove
 from nurture.domain.timing import Calendar, Hours
 from nurture.language.names import ABOUT_CONTACT, ABOUT_EVENT, Known, Path, Scope
 from nurture.language.problems import did_you_mean, suggestion

@@ -11,22 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from nurture.domain.arbitration import allowed_from
+from nurture.domain.campaign import Campaign, ManualStart, Start
 from nurture.domain.flow import wait_ends
-from nurture.domain.programme import (
-    Campaign,
-    Cap,
-    MailKind,
-    ManualStart,
-    OnCap,
-    Programme,
-    Send,
-    Start,
-    Step,
-    Wait,
-    WaitFor,
-    WaitQuiet,
-    WaitUntil,
-)
+from nurture.domain.programme import Cap, Programme
+from nurture.domain.steps import MailKind, OnCap, Send, Step, Wait, WaitFor, WaitQuiet, WaitUntil
 from nurture.domain.timing import add, zone_of
 from nurture.language.checks import ways_on
 from nurture.language.names import Path

@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from nurture.domain.programme import Again, OnCap
+from nurture.domain.campaign import Again
+from nurture.domain.steps import OnCap
 from nurture.domain.timing import WEEKDAYS, Duration, at_local, is_zone, parse_duration, zone_of
 from nurture.language.problems import did_you_mean
 

@@ -12,7 +12,7 @@ from sqlalchemy import Row, func, select
 from nurture.domain.delivery import COUNTING, Delivery, DeliveryState
 from nurture.domain.enrolment import Enrolment
 from nurture.domain.ledger import Fact, FactKind, Reason
-from nurture.domain.programme import MailKind
+from nurture.domain.steps import MailKind
 from nurture.storage.database import Transaction
 from nurture.storage.rows import delivery_of, enrolment_of
 from nurture.storage.tables import (

@@ -16,7 +16,7 @@ from nurture.domain.enrolment import Enrolment, EnrolmentState, Grant, LeftBy
 from nurture.domain.event import NOTHING
 from nurture.domain.ledger import Fact
 from nurture.domain.mailbox_providers import provider_of
-from nurture.domain.programme import MailKind
+from nurture.domain.steps import MailKind
 from nurture.storage.addresses import canonical, domain_of
 from nurture.storage.bulk import Insert, Values
 from nurture.storage.tables import contacts, ledger, suppressions

@@ -13,8 +13,8 @@ from nurture.domain.delivery import COUNTING, CountedMail, DeliveryState, Settle
 from nurture.domain.enrolment import Enrolment, PastEnrolment
 from nurture.domain.event import Event
 from nurture.domain.needs import SnapshotNeeds
-from nurture.domain.programme import MailKind
 from nurture.domain.snapshot import Snapshot
+from nurture.domain.steps import MailKind
 from nurture.storage.bulk import Query
 from nurture.storage.contacts import get_many
 from nurture.storage.controls import paused_campaigns

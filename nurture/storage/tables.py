@@ -17,7 +17,7 @@ from sqlmodel import Field, SQLModel
 from nurture.domain.contact import Consent, SuppressionReason
 from nurture.domain.delivery import DeliveryState
 from nurture.domain.enrolment import EnrolmentState, LeftBy
-from nurture.domain.programme import MailKind
+from nurture.domain.steps import MailKind
 from nurture.storage.types import BigId, Json, UTCDateTime
 
 NAMES = {

@@ -18,7 +18,7 @@ from email.message import EmailMessage
 from email.utils import getaddresses
 from typing import Any
 
-from nurture.domain.programme import MailKind
+from nurture.domain.steps import MailKind
 from nurture.engine.preview import Somebody, example, mails, preview
 from nurture.engine.revisions import Applied
 from nurture.errors import TemplateError

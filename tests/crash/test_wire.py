@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from nurture.domain.programme import MailKind
+from nurture.domain.steps import MailKind
 from nurture.engine.revisions import Applied, assemble
 from nurture.language.source import read_project
 from nurture.rendering.dkim import OVERSIGNED, SIGNED, DkimSigner

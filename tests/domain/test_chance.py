@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nurture.domain.chance import ALPHABET, check_character, pick, share, unique_code
-from nurture.domain.programme import Arm
+from nurture.domain.steps import Arm
 
 
 def test_shares_are_even_and_belong_to_the_contact_for_ever() -> None:

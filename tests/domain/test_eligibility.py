@@ -9,7 +9,7 @@ import pytest
 
 from nurture.domain.contact import Consent, Contact, SuppressionReason
 from nurture.domain.eligibility import ineligible
-from nurture.domain.programme import MailKind
+from nurture.domain.steps import MailKind
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ANA = Contact(id=1, email="ana@people.example", created_at=NOW, consent=Consent.GRANTED)

@@ -12,7 +12,7 @@ from nurture.domain.contact import Contact
 from nurture.domain.enrolment import Grant
 from nurture.domain.event import Event, plain
 from nurture.domain.personal import Links, sender_of, template_context, topic_title
-from nurture.domain.programme import Send
+from nurture.domain.steps import Send
 from nurture.testing.worlds import programme
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from nurture.domain.delivery import DeliveryState as S
 from nurture.domain.ledger import Reason
-from nurture.domain.programme import MailKind
 from nurture.domain.retry import (
     HARD_MAXIMUM,
     Attempt,
@@ -20,6 +19,7 @@ from nurture.domain.retry import (
     next_retry,
     resend_at,
 )
+from nurture.domain.steps import MailKind
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FAR = NOW + timedelta(days=30)

@@ -6,33 +6,34 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from nurture.domain.contact import Consent
-from nurture.domain.programme import (
+from nurture.domain.campaign import (
     Again,
-    Alert,
-    Branch,
     Campaign,
     CampaignStatus,
-    Cap,
     DateStart,
-    End,
     EventStart,
     EventStop,
-    Goto,
-    MailKind,
     ManualStart,
     Meanwhile,
+    SegmentStart,
+    StageStart,
+    StageStop,
+)
+from nurture.domain.contact import Consent
+from nurture.domain.programme import Cap, Programme
+from nurture.domain.steps import (
+    Alert,
+    Branch,
+    End,
+    Goto,
+    MailKind,
     Move,
     OnCap,
-    Programme,
     Record,
-    SegmentStart,
     Send,
     SendWindow,
     SetAttributes,
     Split,
-    StageStart,
-    StageStop,
     Wait,
     WaitFor,
     WaitQuiet,

@@ -9,7 +9,8 @@ from itertools import combinations
 
 import pytest
 
-from nurture.domain.programme import Campaign, Programme
+from nurture.domain.campaign import Campaign
+from nurture.domain.programme import Programme
 from nurture.language.compile import compile_project
 from nurture.language.edits import Change, ChangeKind, changes, moved_nodes
 

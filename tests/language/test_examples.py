@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import time, timedelta
 
-from nurture.domain.programme import OnCap, Send
+from nurture.domain.steps import OnCap, Send
 from nurture.domain.timing import Hours
 from nurture.language.compile import compile_project
 

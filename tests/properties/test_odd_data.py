@@ -11,14 +11,10 @@ from zoneinfo import available_timezones
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nurture.domain.campaign import EventStart, EventStop
 from nurture.domain.event import NOTHING
-from nurture.domain.programme import (
-    EventStart,
-    EventStop,
-    Programme,
-    WaitFor,
-    WaitQuiet,
-)
+from nurture.domain.programme import Programme
+from nurture.domain.steps import WaitFor, WaitQuiet
 from nurture.domain.timing import zone_of
 from nurture.engine.simulate import World
 from nurture.language.compile import compile_project

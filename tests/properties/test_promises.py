@@ -21,8 +21,9 @@ from nurture.domain.decide import decide
 from nurture.domain.delivery import Delivery, DeliveryState
 from nurture.domain.enrolment import EnrolmentState
 from nurture.domain.ledger import FactKind
-from nurture.domain.programme import Cap, MailKind, Programme
+from nurture.domain.programme import Cap, Programme
 from nurture.domain.snapshot import Snapshot, Turn
+from nurture.domain.steps import MailKind
 from nurture.domain.timing import parse_hours, zone_of
 from nurture.engine.resident import Resident
 from nurture.engine.simulate import Answer, World

@@ -7,17 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nurture.domain.programme import (
-    CampaignStatus,
-    DateStart,
-    EventStart,
-    MailKind,
-    ManualStart,
-    Programme,
-    SegmentStart,
-    StageStart,
-    Step,
-)
+from nurture.domain.campaign import CampaignStatus, DateStart, EventStart, ManualStart, SegmentStart, StageStart
+from nurture.domain.programme import Programme
+from nurture.domain.steps import MailKind, Step
 from nurture.language.compile import compile_project
 from nurture.language.source import read_project
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from lxml import html as lxml_html
 
+from nurture.domain.campaign import Campaign
 from nurture.domain.enrolment import Grant
 from nurture.domain.personal import Links, template_context
-from nurture.domain.programme import Campaign, MailKind, Send
+from nurture.domain.steps import MailKind, Send
 from nurture.language.compile import compile_project
 from nurture.language.source import read_project
 from nurture.rendering.renderer import Rendered, Renderer

@@ -13,8 +13,8 @@ from nurture.domain.contact import Consent
 from nurture.domain.delivery import Delivery, DeliveryState
 from nurture.domain.enrolment import Enrolment
 from nurture.domain.needs import SnapshotNeeds
-from nurture.domain.programme import MailKind
 from nurture.domain.snapshot import Snapshot, Turn
+from nurture.domain.steps import MailKind
 from nurture.storage.database import Database
 from nurture.storage.deliveries import Claimed, GateRequest, claim_deliveries, gate
 from nurture.storage.events import Arrival, StoredEvents, store_events

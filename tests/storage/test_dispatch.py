@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from nurture.domain.delivery import DeliveryState
 from nurture.domain.ledger import Fact, FactKind, Reason
-from nurture.domain.programme import MailKind
 from nurture.domain.retry import Attempt, Phase
+from nurture.domain.steps import MailKind
 from nurture.storage import reports
 from nurture.storage.deliveries import Hold, in_flight_by_domain, release
 from nurture.storage.outcomes import Outcome, Rescued, record_outcomes, rescue

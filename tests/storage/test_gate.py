@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from nurture.domain.contact import SuppressionReason
-from nurture.domain.programme import MailKind
+from nurture.domain.steps import MailKind
 from nurture.errors import ConflictError
 from nurture.storage import controls
 from nurture.storage.deliveries import Claimed, Hold, extend_leases, gate, gated, release

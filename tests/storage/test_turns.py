@@ -12,8 +12,8 @@ from nurture.domain.delivery import CountedMail, DeliveryState
 from nurture.domain.enrolment import Enrolment, EnrolmentState, Grant, LeftBy, PastEnrolment
 from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.needs import SnapshotNeeds
-from nurture.domain.programme import MailKind
 from nurture.domain.snapshot import ConsentChange, Outgoing, Recorded, StageChange, Turn
+from nurture.domain.steps import MailKind
 from nurture.errors import ConflictError
 from nurture.storage import controls, reports
 from nurture.storage.faults import DatabaseFault, Fault

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from nurture.domain.campaign import Campaign, EventStart
 from nurture.domain.decide import ENROL
 from nurture.domain.event import Event
-from nurture.domain.programme import Campaign, EventStart, Programme
+from nurture.domain.programme import Programme
 from nurture.domain.timing import zone_of
 from nurture.engine.resident import Resident
 from nurture.engine.simulate import SECOND, World

@@ -8,7 +8,8 @@ from datetime import datetime
 from nurture.domain.delivery import Delivery, DeliveryState
 from nurture.domain.ledger import Reason
 from nurture.domain.needs import needs_of
-from nurture.domain.programme import Programme, Send
+from nurture.domain.programme import Programme
+from nurture.domain.steps import Send
 from nurture.domain.tokens import Keyring
 from nurture.engine.check import renderer_of
 from nurture.engine.compose import Composer

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from nurture.domain.delivery import CountedMail, Delivery, DeliveryState, Settled
 from nurture.domain.needs import needs_of
-from nurture.domain.programme import MailKind, Programme
+from nurture.domain.programme import Programme
+from nurture.domain.steps import MailKind
 from nurture.engine.resident import Resident
 from nurture.engine.simulation.lives import Lived, Lives
 from nurture.storage.database import Database

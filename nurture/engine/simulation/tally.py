@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from nurture.domain.delivery import Delivery, DeliveryState
 from nurture.domain.enrolment import Enrolment
 from nurture.domain.ledger import Fact, FactKind, Reason
-from nurture.domain.programme import MailKind, Programme
+from nurture.domain.programme import Programme
+from nurture.domain.steps import MailKind
 from nurture.domain.timing import zone_of
 from nurture.engine.resident import Resident
 
