@@ -93,6 +93,14 @@ class Settings(BaseSettings):
     feedback_maildir: Path | None = Field(
         None, description="a Maildir where bounces, complaints and unsubscribes by mail arrive; the daemon reads it"
     )
+    webhook_ses: SecretStr | None = Field(None, description="Amazon SES: the ARN of the SNS topic that reports")
+    webhook_mailgun: SecretStr | None = Field(None, description="Mailgun: the HTTP webhook signing key")
+    webhook_postmark: SecretStr | None = Field(None, description="Postmark: user:password of the webhook's address")
+    webhook_sendgrid: SecretStr | None = Field(
+        None, description="SendGrid: the verification key of signed event webhooks"
+    )
+    webhook_mailjet: SecretStr | None = Field(None, description="Mailjet: user:password of the webhook's address")
+    webhook_sparkpost: SecretStr | None = Field(None, description="SparkPost: user:password, or a token")
     dkim_domain: str | None = Field(None, description="sign with DKIM for this domain")
     dkim_selector: str | None = Field(None, description="selector of the DKIM key")
     dkim_key_file: Path | None = Field(None, description="private key in PEM, RSA (2048 bits or more) or Ed25519")

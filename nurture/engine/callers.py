@@ -85,7 +85,7 @@ def _post(url: str, call: Call) -> str | None:
     headers = {"Content-Type": "application/json", "webhook-id": str(call.id), "User-Agent": "nurture"}
     request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - https by schema
     try:
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT) as response:
+        with urllib.request.build_opener(NoRedirect).open(request, timeout=TIMEOUT) as response:
             return None if 200 <= response.status < 300 else f"answered {response.status}"
     except urllib.error.HTTPError as error:
         return f"answered {error.code}"
@@ -93,6 +93,8 @@ def _post(url: str, call: Call) -> str | None:
         return f"{type(error).__name__}: {error}"
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an error: it could lead anywhere."""
+
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None

@@ -6,7 +6,7 @@ webhook names the mail by a token of ours, and is judged by its cause.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -88,21 +88,15 @@ def take_mail(
         notice = read_feedback(raw, recipient)
     except UnreadableError as error:
         return _hold(database, str(error), raw, now)
-    taken = take_notices(database, keyring, programme, [notice], now)[0]
+    taken = database.transact(lambda tx: take_one(tx, keyring, programme, notice, now))
     return _hold(database, taken.why, raw, now) if taken.effect is Effect.QUARANTINED else taken
 
 
-def take_notices(
-    database: Database, keyring: Keyring, programme: Programme, notices: Sequence[Notice], now: datetime
-) -> list[Taken]:
-    """Act upon notices, in one transaction. Telling them again changes nothing.
+def take_one(tx: Transaction, keyring: Keyring, programme: Programme, notice: Notice, now: datetime) -> Taken:
+    """Act upon a notice. Telling it again changes nothing.
 
     One whose effect is `QUARANTINED` has none yet: the caller keeps it, as it came.
     """
-    return database.transact(lambda tx: [_take(tx, keyring, programme, notice, now) for notice in notices])
-
-
-def _take(tx: Transaction, keyring: Keyring, programme: Programme, notice: Notice, now: datetime) -> Taken:
     if notice.told is Told.NOTHING:
         return Taken(Effect.NONE, notice.why)
     ids = next(filter(None, (keyring.read(token.purpose, token.text) for token in notice.tokens)), None)
@@ -125,7 +119,7 @@ def _take(tx: Transaction, keyring: Keyring, programme: Programme, notice: Notic
         case Told.UNSUBSCRIBE:
             campaign = programme.campaigns.get(mail.campaign or "")
             topic = campaign.topic if campaign is not None and campaign.topic in programme.topics else None
-            told = {"topic": topic, "by": "mail"}
+            told = {"topic": topic, "by": "mail" if notice.via in {"mail", "arf"} else notice.via}
             return _say(tx, notice, mail, UNSUBSCRIBED, Effect.UNSUBSCRIBED, f"unsubscribe-{notice.id}", told, now)
         case _:
             return _returned(tx, notice, mail, now)
@@ -176,7 +170,7 @@ def _say(
     arrival = Arrival(
         who=Identity(contact_id=mail.contact.id),
         name=name,
-        at=notice.at or now,
+        at=min(notice.at or now, now),
         properties={key: value for key, value in properties.items() if value not in (None, "")},
         message_id=message_id,
         source=SOURCE,

@@ -36,7 +36,8 @@ class Guard:
     """Around the whole site. `counts` holds (method, route, status) -> requests, for the metrics.
 
     The route is the pattern, never the path: paths hold signed tokens, which are secrets of their owners.
-    `direct` maps whole paths to applications that are asked without a router, which costs more than they do.
+    `direct` maps whole paths to applications that are asked without a router, which costs more than they do;
+    `limits` those that take larger bodies to how large.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class Guard:
         journal: Any,
         counts: Counter[tuple[str, str, int]],
         direct: Mapping[str, ASGIApp] = MappingProxyType({}),
+        limits: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self._inner, self._journal, self._counts, self._direct = inner, journal, counts, direct
+        self._inner, self._journal, self._counts = inner, journal, counts
+        self._direct, self._limits = direct, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # there is none
@@ -66,12 +69,13 @@ class Guard:
             await send(message)
 
         try:
-            refusal = _refusal(scope)
+            most = self._limits.get(scope["path"], MAX_BODY)
+            refusal = _refusal(scope, most)
             if refusal is not None:
                 await problem(refusal.status_code, refusal.detail)(scope, receive, answer)
             else:
                 inner = self._direct.get(scope["path"], self._inner)
-                await inner(scope, _bounded(receive), answer)
+                await inner(scope, _bounded(receive, most), answer)
         except Refusal as error:
             if not status:
                 await problem(error.status_code, error.detail, headers=error.headers)(scope, receive, answer)
@@ -92,19 +96,19 @@ def _protected(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return [*headers, *(HEADERS if not given else (pair for pair in HEADERS if pair[0] not in given))]
 
 
-def _refusal(scope: Scope) -> Refusal | None:
+def _refusal(scope: Scope, most: int) -> Refusal | None:
     """Why a request is not even looked at."""
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         return Refusal(400, "The address holds a NUL.")
     size = 0
     for name, value in scope["headers"]:
         size += len(name) + len(value)
-        if name == b"content-length" and int(value) > MAX_BODY:
-            return Refusal(413, f"The body is larger than {MAX_BODY:,} bytes.")
+        if name == b"content-length" and int(value) > most:
+            return Refusal(413, f"The body is larger than {most:,} bytes.")
     return Refusal(431, f"The headers are larger than {MAX_HEADERS:,} bytes.") if size > MAX_HEADERS else None
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """A body without a length is counted as it comes."""
     size = 0
 
@@ -113,8 +117,8 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         if message["type"] == "http.request":
             size += len(message.get("body", b""))
-            if size > MAX_BODY:
-                raise Refusal(413, f"The body is larger than {MAX_BODY:,} bytes.")
+            if size > most:
+                raise Refusal(413, f"The body is larger than {most:,} bytes.")
         return message
 
     return count

@@ -30,6 +30,7 @@ class Face(StrEnum):
 
     PROBES = "probes"
     EVENTS = "events"
+    FEEDBACK = "feedback"
     API = "api"
     PAGES = "pages"
     STUDIO = "studio"
@@ -38,6 +39,7 @@ class Face(StrEnum):
 _MODULES = {
     Face.PROBES: "nurture.web.probes",
     Face.EVENTS: "nurture.web.events",
+    Face.FEEDBACK: "nurture.web.feedback",
     Face.API: "nurture.web.api",
     Face.PAGES: "nurture.web.pages",
     Face.STUDIO: "nurture.web.studio",
@@ -56,6 +58,7 @@ class Site:
     threads: Threads = field(default_factory=Threads)
     wake: Callable[[], None] = field(default=lambda: None)
     direct: dict[str, ASGIApp] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
     @property
@@ -92,5 +95,5 @@ def create_site(app: App, faces: Collection[Face] = EVERY_FACE, *, wake: Callabl
     mount_static(web)
     for face in sorted(faces):
         import_module(_MODULES[face]).mount(web, site)
-    web.add_middleware(Guard, journal=site.journal, counts=site.requests, direct=site.direct)
+    web.add_middleware(Guard, journal=site.journal, counts=site.requests, direct=site.direct, limits=site.limits)
     return web

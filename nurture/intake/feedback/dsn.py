@@ -7,15 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 
-from nurture.domain.reply_texts import without_addresses
+from nurture.intake.feedback.diagnosis import brief, code_in, is_vague, status_in
 from nurture.intake.feedback.mail import Mail, header, words
-from nurture.intake.feedback.notice import MOST_TEXT, Notice, Token, Told
+from nurture.intake.feedback.notice import Notice, Token, Told
 from nurture.intake.feedback.second_opinion import second_opinion
 from nurture.intake.feedback.verp import envelope_id
 
-_STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
-_CODE = re.compile(r"(?<![\d.])([45]\d\d)(?=[ -])(?!-?\d)")
-_VAGUE = re.compile(r"[45]\.\d+\.0$")
 _FROM_A_MACHINE = re.compile(r"mailer-daemon|postmaster|mail delivery|mail administrator", re.IGNORECASE)
 _SUBJECTS = re.compile(
     r"undeliver|not deliver|delivery (?:status notification|fail|error|problem)|returned mail|failure notice"
@@ -47,9 +44,9 @@ def read_dsn(mail: Mail, tokens: Sequence[Token]) -> Notice | None:
         actions = ", ".join(sorted({each.action[:20] for each in found})) or "nothing"
         return Notice(told=Told.NOTHING, id=mail.id, via="dsn", tokens=trusted, why=f"it only says: {actions}")
     one = failed[0]
-    code, enhanced = _code(one.diagnosis), _status(one.status)
-    inner = _status(one.diagnosis)
-    if inner is not None and (enhanced is None or _VAGUE.match(enhanced)):
+    code, enhanced = code_in(one.diagnosis), status_in(one.status)
+    inner = status_in(one.diagnosis)
+    if inner is not None and (enhanced is None or is_vague(enhanced)):
         enhanced = inner
     return Notice(
         told=Told.FAILED,
@@ -58,7 +55,7 @@ def read_dsn(mail: Mail, tokens: Sequence[Token]) -> Notice | None:
         tokens=trusted,
         code=code,
         enhanced=enhanced,
-        text=_brief(one.diagnosis),
+        text=brief(one.diagnosis),
         recipient=one.original or None,
     )
 
@@ -76,7 +73,7 @@ def read_odd_bounce(mail: Mail, tokens: Sequence[Token]) -> Notice | None:
     if opinion.is_temporary and not opinion.is_permanent:
         return Notice(told=Told.NOTHING, id=mail.id, via="text", tokens=tuple(tokens), why="it only says: delayed")
     told = _told(mail)
-    status = _status(told)
+    status = status_in(told)
     if status is not None and status.startswith("2"):
         status = None
     return Notice(
@@ -84,9 +81,9 @@ def read_odd_bounce(mail: Mail, tokens: Sequence[Token]) -> Notice | None:
         id=mail.id,
         via="text",
         tokens=tuple(tokens),
-        code=_code(told),
+        code=code_in(told),
         enhanced=status,
-        text=_brief(told),
+        text=brief(told),
     )
 
 
@@ -129,17 +126,3 @@ def _told(mail: Mail) -> str:
             text = words(part)
             return re.split(r"(?im)^(?:received:|-{3,} ?(?:this is a copy|original|forwarded))", text, maxsplit=1)[0]
     return ""
-
-
-def _status(text: str) -> str | None:
-    found = _STATUS.search(without_addresses(text))
-    return found[1] if found else None
-
-
-def _code(text: str) -> int | None:
-    found = _CODE.search(without_addresses(text) + " ")
-    return int(found[1]) if found else None
-
-
-def _brief(text: str) -> str:
-    return " ".join(without_addresses(text).split())[:MOST_TEXT]
