@@ -39,14 +39,15 @@ def first_full(
     for cap in caps:
         if cap.category is not None and cap.category != category:
             continue
-        inside = [mail for mail in mails if _counts(cap, mail, at, now, ghost)]
+        inside = [mail for mail in mails if counts(cap, mail, at, now, ghost)]
         if len(inside) >= cap.max:
             times = sorted(mail.at or now for mail in inside)
             return Full(cap, tuple(inside), times[len(inside) - cap.max] + cap.per)
     return None
 
 
-def _counts(cap: Cap, mail: CountedMail, at: datetime, now: datetime, ghost: bool) -> bool:
+def counts(cap: Cap, mail: CountedMail, at: datetime, now: datetime, ghost: bool) -> bool:
+    """Whether a mail takes a slot of this cap for another one at `at`."""
     if mail.ghost and not ghost:
         return False
     if cap.category is not None and cap.category != mail.category:

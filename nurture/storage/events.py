@@ -8,15 +8,15 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from nurture.domain.event import NOTHING
+from nurture.domain.event import NOTHING, Event
 from nurture.storage.bulk import Insert, Query, Values
 from nurture.storage.database import Transaction
 from nurture.storage.identities import Identity, resolve
 from nurture.storage.queue import wake
 from nurture.storage.tables import contacts, events
-from nurture.storage.types import JsonText, among
+from nurture.storage.types import JsonText, among, sql
 
 EVENT = ("contact_id", "name", "at", "received_at", "properties", "source", "message_id")
 _INSERT = Insert(events, EVENT, conflict="(source, message_id) DO NOTHING")  # another daemon may be told the same now
@@ -26,6 +26,22 @@ _TOLD = Query(
         among(events.c.source, "sources", text=True), among(events.c.message_id, text=True)
     )
 )
+
+_placed = (
+    select(
+        events.c.id, events.c.name, events.c.at, events.c.properties,
+        func.row_number().over(partition_by=events.c.name, order_by=(events.c.at.desc(), events.c.id.desc())).label(
+            "place"
+        ),
+    ).where(events.c.contact_id == sql(":contact"), among(events.c.name, text=True))
+).subquery()  # fmt: skip
+_LAST = select(_placed).where(_placed.c.place == 1).order_by(_placed.c.name)
+
+
+def last_events(tx: Transaction, contact_id: int, names: Sequence[str]) -> dict[str, Event]:
+    """The last event of each of these names that happened to one person."""
+    rows = tx.execute(_LAST, {"contact": contact_id, "ids": names})
+    return {name: Event(id_, name, at, properties) for id_, name, at, properties, _ in rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

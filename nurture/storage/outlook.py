@@ -13,7 +13,7 @@ from nurture.domain.delivery import Delivery
 from nurture.domain.needs import SnapshotNeeds
 from nurture.domain.snapshot import Snapshot
 from nurture.storage.bulk import Query
-from nurture.storage.database import Database
+from nurture.storage.database import Database, Transaction
 from nurture.storage.rows import delivery_of
 from nurture.storage.snapshots import load_snapshots
 from nurture.storage.tables import contacts, deliveries, due
@@ -50,12 +50,23 @@ def outlooks(database: Database, needs: SnapshotNeeds, now: datetime, batch: int
             ids = [row[0] for row in _IDS(tx, after=after, limit=batch)]
             if not ids:
                 return
-            pending: defaultdict[int, list[Delivery]] = defaultdict(list)
-            for row in tx.execute(_OPEN, {"ids": ids}).mappings():
-                pending[row["contact_id"]].append(delivery_of(row))
-            dues: dict[int, datetime] = {}
-            for contact_id, at in _DUE(tx, ids=ids):
-                dues[contact_id] = min(at, dues.get(contact_id, at))
-            found: Sequence[Snapshot] = load_snapshots(tx, ids, needs, now)
-        yield [Outlook(each, tuple(pending[each.contact.id]), dues.get(each.contact.id)) for each in found]
+            found = outlooks_of(tx, ids, needs, now)
+        yield found
         after = ids[-1]
+
+
+def outlook_of(tx: Transaction, needs: SnapshotNeeds, contact_id: int, now: datetime) -> Outlook:
+    """One person's."""
+    return outlooks_of(tx, [contact_id], needs, now)[0]
+
+
+def outlooks_of(tx: Transaction, ids: Sequence[int], needs: SnapshotNeeds, now: datetime) -> list[Outlook]:
+    """These people's, by id; ids that are nobody's are left out."""
+    pending: defaultdict[int, list[Delivery]] = defaultdict(list)
+    for row in tx.execute(_OPEN, {"ids": ids}).mappings():
+        pending[row["contact_id"]].append(delivery_of(row))
+    dues: dict[int, datetime] = {}
+    for contact_id, at in _DUE(tx, ids=ids):
+        dues[contact_id] = min(at, dues.get(contact_id, at))
+    found = load_snapshots(tx, ids, needs, now)
+    return [Outlook(each, tuple(pending[each.contact.id]), dues.get(each.contact.id)) for each in found]

@@ -29,16 +29,18 @@ from nurture.storage.tables import (
 from nurture.storage.types import sql
 
 _l, _d, _n = ledger.c, deliveries.c, enrolments.c
-_FACT = (_l.id, _l.contact_id, _l.at, _l.kind, _l.reason, _l.campaign, _l.enrolment, _l.step, _l.delivery, _l.detail)
+_FACT = (_l.id, _l.contact_id, _l.at, _l.kind, _l.reason, _l.campaign, _l.enrolment, _l.step, _l.delivery, _l.detail,
+         _l.revision)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the ledger."""
+    """One line of the ledger. `revision` is the one it was decided by."""
 
     id: int
     contact_id: int
     fact: Fact
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,9 @@ def ledger_since(tx: Transaction, last: int = 0, *, limit: int = 1000) -> list[L
 
 
 def _line(row: Row[*tuple[Any, ...]]) -> Line:
-    id_, contact_id, at, kind, reason, campaign, enrolment, step, delivery, detail = row
+    id_, contact_id, at, kind, reason, campaign, enrolment, step, delivery, detail, revision = row
     fact = Fact(at, FactKind(kind), Reason(reason) if reason else None, campaign, enrolment, step, delivery, detail)
-    return Line(id_, contact_id, fact)
+    return Line(id_, contact_id, fact, revision)
 
 
 def count_facts(

@@ -26,8 +26,8 @@ def test_a_signup_can_be_explained(busy: Shop) -> None:
     told = busy("explain", "anna@example.com").stdout
     assert "welcome: sends hello" in told
     assert "in welcome" in told
-    assert "Thu 05 Mar 10:00 Europe/Berlin, then story" in told
-    assert "could stop it: unsubscribe, leaving topic news, event Order Completed" in told
+    assert "waits until Thu 5 Mar 10:00" in told
+    assert "unsubscribing, or leaving topic news\n    event Order Completed\n" in told
     assert "Never in 1 other campaign" in told
 
 

@@ -34,10 +34,10 @@ def stored_people(database: Database, programme: Programme, now: datetime) -> It
     """Everybody, as they are `now`."""
     for batch in outlooks(database, needs_of(programme), now):
         for each in batch:
-            yield Stored(_resident(each, now), now, each.due_at, each.snapshot.paused)
+            yield Stored(resident_of(each, now), now, each.due_at, each.snapshot.paused)
 
 
-def _resident(outlook: Outlook, now: datetime) -> Resident:
+def resident_of(outlook: Outlook, now: datetime) -> Resident:
     """Mail that is between its gate and its end is taken for sent; what is claimed has still to go."""
     snapshot = outlook.snapshot
     settled = list(snapshot.settled)
