@@ -24,6 +24,7 @@ from nurture.engine.apply import apply, plan
 from nurture.engine.ingest import IncomingEvent, ingest
 from nurture.settings import load
 from nurture.storage.standing import outcomes
+from nurture.testing.forks import Child, forks
 from nurture.testing.house import SECRET, sources
 from nurture.testing.invariants import hold
 from nurture.testing.smtp import ScriptedServer
@@ -57,19 +58,25 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+Process = Child | subprocess.Popen[bytes]
+
+
 class Daemon:
     """One `nurture run`; its log is read when it has ended."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str], *arguments: str) -> None:
         self.log_path = folder / f"daemon-{time.monotonic_ns()}.log"
-        self._log = self.log_path.open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "nurture", "run", *arguments],
-            cwd=folder,
-            env=dict(environ),
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-        )
+        self.log_path.touch()
+        self.process = self._started(folder, environ, ["run", *arguments])
+
+    def _started(
+        self, folder: Path, environ: Mapping[str, str], arguments: list[str]
+    ) -> Child | subprocess.Popen[bytes]:
+        if "LD_PRELOAD" not in environ:
+            return forks().start(folder, environ, arguments, self.log_path)
+        with self.log_path.open("wb") as log:  # the library is for the loader, and a fork is loaded already
+            command = [sys.executable, "-m", "nurture", *arguments]
+            return subprocess.Popen(command, cwd=folder, env=dict(environ), stdout=subprocess.DEVNULL, stderr=log)
 
     @property
     def text(self) -> str:
@@ -93,10 +100,7 @@ class Daemon:
         self.process.kill()
 
     def wait(self, seconds: float = 40) -> int:
-        try:
-            return self.process.wait(seconds)
-        finally:
-            self._log.close()
+        return self.process.wait(seconds)
 
     def end(self) -> int:
         self.terminate()

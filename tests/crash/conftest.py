@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from nurture.testing.crash_points import Forks
+from nurture.testing.forks import Forks
+from nurture.testing.forks import forks as forks_of_this_process
 
 PACKAGES = Path(__file__).parents[2] / ".ci" / "lab-packages"
 
@@ -28,7 +29,6 @@ def program() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
+def forks() -> Forks:
     """Daemons at a tenth of the cost."""
-    with Forks() as running:
-        yield running
+    return forks_of_this_process()

@@ -23,6 +23,7 @@ from nurture.storage.controls import pause, resume
 from nurture.storage.database import Database
 from nurture.testing.house import ANA, House, sources
 from nurture.testing.invariants import hold
+from nurture.testing.marks import FIRST_ON_POSTGRES, FIRST_ON_SQLITE
 from nurture.testing.outgoing import relay_of
 from nurture.testing.processes import ONE_MAIL, Shop, until
 from nurture.testing.processes import pause as wait
@@ -53,6 +54,7 @@ def by_event(number: int) -> str:
 # --- caps
 
 
+@FIRST_ON_POSTGRES
 def test_eight_workers_and_four_campaigns_leave_everybody_one_mail_a_day(
     database: Database, tmp_path: Path, server: ScriptedServer
 ) -> None:
@@ -188,6 +190,7 @@ GROUPS = ("unsubscribe", "buy", "pause", "erase", "stage", "stay")
 EACH, SLOW, SLACK = 8, 0.3, 1.5
 
 
+@FIRST_ON_SQLITE
 def test_no_mail_leaves_after_a_stop_is_committed_while_a_slow_relay_keeps_a_daemon_busy(
     open_shop: Callable[..., Shop], database_url: str, server: ScriptedServer
 ) -> None:
@@ -240,6 +243,7 @@ def tell(shop: Shop, told: list[tuple[str, str, dict[str, Any]]]) -> None:
 OPT_IN = "campaign: opt-in\nstart: {event: Asked}\nsteps:\n  - {id: confirm, send: confirm, kind: transactional}\n"
 
 
+@FIRST_ON_SQLITE
 def test_whoever_asks_just_now_does_not_wait_for_the_backlog(
     database: Database, tmp_path: Path, server: ScriptedServer
 ) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from nurture.testing.crash_points import Forks, Point
+from nurture.testing.crash_points import Point
+from nurture.testing.forks import Forks
 from nurture.testing.laboratory import cases
 from nurture.testing.processes import Shop
 from nurture.testing.smtp import ScriptedServer, hang, say

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nurture.testing.crash_points import Forks
+from nurture.testing.forks import Forks
 from nurture.testing.laboratory import cases
+from nurture.testing.marks import FIRST_ON_POSTGRES
 from nurture.testing.processes import Daemon, Shop, pause
 from nurture.testing.smtp import Act, ScriptedServer
 
@@ -107,6 +108,7 @@ def test_a_receipt_whose_daemon_is_killed_goes_once_more_at_most_octet_for_octet
     assert resent == 1 or stage != "DOT"
 
 
+@FIRST_ON_POSTGRES
 def test_daemons_killed_at_random_lose_nothing_and_repeat_nothing(shop: Shop, server: ScriptedServer) -> None:
     at_random(shop, server, people=200, kills=2, seed=20261121)
 

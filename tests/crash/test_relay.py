@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from nurture.storage.database import Database
-from nurture.testing.crash_points import Forks
+from nurture.testing.forks import Forks
 from nurture.testing.house import ANA, House, sources
 from nurture.testing.invariants import hold
 from nurture.testing.outgoing import brisk

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from nurture.testing.marks import FIRST_ON_POSTGRES
 from nurture.testing.processes import Shop, pause, until
 from nurture.testing.smtp import Act, ScriptedServer, drop
 
 
+@FIRST_ON_POSTGRES
 def test_mails_a_minute_are_those_of_all_daemons_spread_over_the_minute(shop: Shop, server: ScriptedServer) -> None:
     begun: list[float] = []
     server.script["MAIL"] = lambda _line: begun.append(time.monotonic())
@@ -61,6 +63,7 @@ def test_no_provider_sees_more_at_once_than_one_daemon_alone_would_give_it(
     shop.check()
 
 
+@FIRST_ON_POSTGRES
 def test_a_relay_that_fails_one_daemon_is_left_alone_by_all_and_probed_by_one(
     shop: Shop, server: ScriptedServer
 ) -> None:

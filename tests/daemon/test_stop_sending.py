@@ -5,6 +5,7 @@ from __future__ import annotations
 from nurture.cli.main import root
 from nurture.cli.session import Session
 from nurture.storage.queue import waiting
+from nurture.testing.marks import FIRST_ON_POSTGRES
 from nurture.testing.processes import Shop, pause, until
 from nurture.testing.smtp import Act, ScriptedServer
 
@@ -20,6 +21,7 @@ def gated(shop: Shop) -> int:
     return shop.states()["gated"] + shop.states()["sent"]
 
 
+@FIRST_ON_POSTGRES
 def test_no_mail_is_gated_after_the_stop_also_none_that_was_claimed_and_all_go_once_after_the_start(
     shop: Shop, server: ScriptedServer
 ) -> None:

@@ -11,10 +11,12 @@ import pytest
 from nurture.storage import schema
 from nurture.storage.database import Database
 from nurture.testing.house import sources
+from nurture.testing.marks import FIRST_ON_SQLITE
 from nurture.testing.processes import Shop, pause
 from nurture.testing.smtp import Act, ScriptedServer, hang
 
 
+@FIRST_ON_SQLITE
 def test_sigterm_lets_the_wire_end_gives_the_rest_back_and_exits_with_0(shop: Shop, server: ScriptedServer) -> None:
     server.script["RCPT"] = lambda _line: Act(delay=0.02)
     shop.people(400)
@@ -130,6 +132,7 @@ def test_a_database_of_another_schema_is_refused(open_shop: Callable[..., Shop],
     assert "schema" in refused(open_shop(sqlite_url)).lower()
 
 
+@FIRST_ON_SQLITE
 def test_a_new_revision_is_taken_up_while_mails_are_in_flight(shop: Shop, server: ScriptedServer) -> None:
     server.script["RCPT"] = lambda _line: Act(delay=0.01)
     shop.people(150)

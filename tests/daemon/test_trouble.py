@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from nurture.engine.hold import ALIVE
 from nurture.storage.duties import mark
+from nurture.testing.marks import FIRST_ON_SQLITE
 from nurture.testing.processes import Shop, pause, until
 from nurture.testing.smtp import ScriptedServer, drop
 
@@ -44,6 +45,7 @@ def test_a_database_that_somebody_else_has_locked_is_waited_for(file_shop: Shop,
     assert [line for line in daemon.lines if line["level"] == "error"] == []
 
 
+@FIRST_ON_SQLITE
 def test_a_clock_that_was_set_back_holds_everything_until_somebody_confirms(shop: Shop, server: ScriptedServer) -> None:
     future = shop.now + timedelta(hours=2)
     shop.app.database.transact(lambda tx: mark(tx, ALIVE, {"at": future.isoformat()}, future))

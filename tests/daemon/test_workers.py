@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from nurture.daemon.workers import MOST_DEATHS, Workers
+from nurture.testing.marks import FIRST_ON_SQLITE
 from nurture.testing.processes import Daemon, Shop, until
 
 
@@ -34,6 +35,7 @@ def start(shop: Shop, count: int) -> Daemon:
     return parent
 
 
+@FIRST_ON_SQLITE
 def test_workers_share_the_work_a_killed_one_is_replaced_and_sigterm_ends_all(shop: Shop) -> None:
     parent = start(shop, 2)
     first, second = pids(parent)

@@ -16,6 +16,7 @@ from nurture.engine.recipient import SECOND_THOUGHTS
 from nurture.storage.contacts import erase, find
 from nurture.storage.tables import deliveries
 from nurture.testing.house import ANA, House
+from nurture.testing.marks import FIRST_ON_SQLITE
 from nurture.testing.processes import Shop
 from nurture.testing.site import Served, serving
 from nurture.testing.smtp import Act, ScriptedServer
@@ -156,6 +157,7 @@ def test_a_page_may_load_nothing_but_its_own(site: Served, way_out: str) -> None
     assert "style=" not in answer.text
 
 
+@FIRST_ON_SQLITE
 def test_a_no_holds_at_the_next_gate_of_a_daemon_in_the_middle_of_its_work(shop: Shop, server: ScriptedServer) -> None:
     all_said = Event()  # until then so slow that many stand claimed before their gates
     server.script["RCPT"] = lambda _line: Act(delay=0 if all_said.is_set() else 1)
