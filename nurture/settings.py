@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from nurture.errors import ConfigurationError
@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     )
     retention_days: int = Field(730, ge=30, description="how long the ledger and settled deliveries are kept")
 
+    _environment: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -125,6 +127,11 @@ class Settings(BaseSettings):
         """Only what `load` hands over: one door, so that every value has passed the same check."""
         return (init_settings,)
 
+    def named_secret(self, name: str) -> str | None:
+        """A secret that campaign files know by the name of its variable only; None if it is not set."""
+        value = self._environment.get(name)
+        return value.get_secret_value() if value is not None else None
+
     def secrets(self) -> list[str]:
         """The key that signs and those that still verify."""
         if self.secret_key is None:
@@ -136,7 +143,10 @@ class Settings(BaseSettings):
 
 def load(env_file: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read `.env` (if it is there) and the environment, which wins. Raises ConfigurationError listing every problem."""
-    values = _gather(env_file, os.environ if environ is None else environ)
+    merged = _merged(env_file, os.environ if environ is None else environ)
+    values: dict[str, Any] = {
+        name[len(PREFIX) :].lower(): value for name, value in merged.items() if name.startswith(PREFIX)
+    }
     problems = [_unknown(name) for name in values if name not in Settings.model_fields]
     known = {name: value for name, value in values.items() if name in Settings.model_fields and value != ""}
     wrong: set[str] = set()
@@ -152,16 +162,18 @@ def load(env_file: Path | None = None, environ: Mapping[str, str] | None = None)
         raise ConfigurationError(
             "the configuration has problems:\n" + "\n".join(f"  {problem}" for problem in problems)
         )
+    settings._environment.update(
+        {name: SecretStr(value) for name, value in merged.items() if value and not name.startswith(PREFIX)}
+    )
     return settings
 
 
-def _gather(env_file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+def _merged(env_file: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
     path = env_file or Path(".env")
     if env_file is not None and not env_file.is_file():
         raise ConfigurationError(f"{env_file}: no such file; --env-file must name one")
     read = dotenv_values(path, interpolate=False) if path.is_file() else {}
-    merged = {**{name: value or "" for name, value in read.items()}, **environ}
-    return {name[len(PREFIX) :].lower(): value for name, value in merged.items() if name.startswith(PREFIX)}
+    return {**{name: value or "" for name, value in read.items()}, **environ}
 
 
 def _unknown(name: str) -> str:

@@ -7,7 +7,7 @@ import json
 import secrets
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -18,6 +18,8 @@ from nurture.cli.session import Session, json_option, pass_session
 from nurture.cli.values import pairs
 
 if TYPE_CHECKING:
+    from nurture.domain.incoming import EventSchema
+    from nurture.domain.programme import Programme
     from nurture.engine.ingest import IncomingEvent, Ingested
     from nurture.intake.events import Signal
     from nurture.storage.events import StoredEvent
@@ -119,6 +121,7 @@ def replay(session: Session, numbers: tuple[int, ...], everything: bool) -> None
 
     if bool(numbers) == everything:
         raise click.UsageError("which? Name numbers, or say --all")
+    programme = _programme(session)
     result, after = Replayed(), 0
     while True:
         with session.database.read() as tx:
@@ -126,7 +129,7 @@ def replay(session: Session, numbers: tuple[int, ...], everything: bool) -> None
         if not found:
             break
         after = found[-1].id
-        done = try_again(session.database, found, session.clock.now())
+        done = try_again(session.database, found, session.clock.now(), programme)
         result.taken += done.taken
         result.still += done.still
 
@@ -196,8 +199,9 @@ def send(
         return
     if file is not None:
         raise click.UsageError("an event by name and --file do not go together")
+    from nurture.engine.incoming import ill_formed
     from nurture.engine.ingest import ingest
-    from nurture.intake.events import checked_signal, read_instant
+    from nurture.intake.events import SignalError, checked_signal, read_instant
 
     signal = checked_signal(
         name=name,
@@ -211,6 +215,9 @@ def send(
     )
     # Typed twice means twice: only a --message-id makes a repeat harmless.
     incoming = _incoming(signal, signal.message_id or f"typed-{secrets.token_hex(12)}")
+    programme = _programme(session)
+    if programme is not None and (why := ill_formed(programme.schemas, signal.name, signal.properties)):
+        raise SignalError(f"{signal.name}: {why}")
     result = ingest(session.database, [incoming], session.clock.now())
     answer(_plain(result), lambda: _tell_one(signal, result))
 
@@ -235,10 +242,13 @@ def _send_lines(session: Session, source: TextIO) -> None:
     from nurture.engine.ingest import Ingested, ingest
     from nurture.intake.events import Signal, SignalError, read_events
 
+    programme = _programme(session)
+    schemas = programme.schemas if programme is not None else {}
     total = Ingested()
     errors: list[str] = []
     refused = 0
-    for batch in _batches(read_events(_lines(source), str(getattr(source, "name", "stdin")).strip("<>"))):
+    for read in _batches(read_events(_lines(source), str(getattr(source, "name", "stdin")).strip("<>"))):
+        batch = [_well_formed(each, schemas) for each in read] if schemas else read
         signals = [each for each in batch if isinstance(each, Signal)]
         result = ingest(session.database, [_incoming(signal) for signal in signals], session.clock.now())
         total.stored += result.stored
@@ -256,6 +266,27 @@ def _send_lines(session: Session, source: TextIO) -> None:
     answer({**_plain(total), "refused": refused}, lambda: _tell_many(total, refused), problems, ok=not refused)
     if refused:
         click.get_current_context().exit(1)
+
+
+def _well_formed(read: Signal | Exception, schemas: Mapping[str, EventSchema]) -> Signal | Exception:
+    """An event that is not as campaigns/_events.yaml says is the error of its line."""
+    from nurture.engine.incoming import ill_formed
+    from nurture.intake.events import Signal, SignalError
+
+    if not isinstance(read, Signal):
+        return read
+    why = ill_formed(schemas, read.name, read.properties)
+    return SignalError(f"line {read.line}: {why}") if why else read
+
+
+def _programme(session: Session) -> Programme | None:
+    """What is applied, None if nothing is."""
+    from nurture.errors import ConfigurationError
+
+    try:
+        return session.applied().programme
+    except ConfigurationError:
+        return None
 
 
 def _lines(source: TextIO) -> Iterator[str]:

@@ -102,8 +102,8 @@ def kind_of(name: str) -> str | None:
         return "project"
     if name == "campaigns/_segments.yaml":
         return "segments"
-    if name == "campaigns/behaviour.yaml":
-        return "behaviour"
+    if name in {"campaigns/_events.yaml", "campaigns/_webhooks.yaml", "campaigns/behaviour.yaml"}:
+        return name.removeprefix("campaigns/").removeprefix("_").removesuffix(".yaml")
     if not name.startswith("campaigns/") or not name.endswith((".yaml", ".yml")):
         return None
     folders = name.split("/")[1:-1]

@@ -10,7 +10,7 @@ from nurture.cli.init import as_schema_file
 from nurture.cli.lazy import Command
 from nurture.cli.output import plural, show
 
-KINDS = ("campaign", "project", "segments", "person", "test", "behaviour", "caps")
+KINDS = ("campaign", "project", "segments", "person", "test", "behaviour", "caps", "events", "webhooks")
 
 
 @click.command(cls=Command)
@@ -19,8 +19,8 @@ KINDS = ("campaign", "project", "segments", "person", "test", "behaviour", "caps
 def schema(kind: str, write: bool) -> None:
     """Print the JSON Schema of a kind of file, for editors.
 
-    KIND is campaign (if not given), project, segments, person, test, behaviour or caps. After an upgrade of nurture,
-    write them again with --write.
+    KIND is campaign (if not given), project, segments, person, test, behaviour, caps, events or webhooks. After an
+    upgrade of nurture, write them again with --write.
     """
     from nurture.language.json_schema import schema as schema_of
 

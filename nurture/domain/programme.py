@@ -11,6 +11,7 @@ from typing import Any
 from nurture.domain.campaign import Campaign, CampaignStatus, DateStart, EventStart, SegmentStart, StageStart
 from nurture.domain.conditions import Condition
 from nurture.domain.event import NOTHING
+from nurture.domain.incoming import EventSchema, WebhookSource
 from nurture.domain.stages import Lifecycle
 from nurture.domain.timing import Calendar, Hours
 
@@ -66,6 +67,8 @@ class Programme:
     teams: Mapping[str, str] = field(default=NOTHING)
     webhooks: Mapping[str, str] = field(default=NOTHING)
     brand: Mapping[str, Any] = field(default=NOTHING)
+    schemas: Mapping[str, EventSchema] = field(default=NOTHING)
+    sources: Mapping[str, WebhookSource] = field(default=NOTHING)
     revision: int = 0
 
     @cached_property

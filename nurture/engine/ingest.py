@@ -151,6 +151,8 @@ def _refusal(event: IncomingEvent, trusted: bool) -> str | None:
         return f'event names beginning with "{RESERVED}" are nurture\'s own'
     if event.name is not None and not event.name.strip():
         return "its name is empty"
+    if event.guest and any(name and name.startswith(RESERVED) for name in (event.anonymous_id, event.previous_id)):
+        return f'anonymous ids beginning with "{RESERVED}" are nurture\'s own'
     if event.at is not None and event.at.tzinfo is None:
         return "its time has no zone: write it as 2026-03-02T09:00:00Z"
     for what, text, most in (

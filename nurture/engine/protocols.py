@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
+from nurture.domain.programme import Programme
 from nurture.engine.feedback import SOURCE as FEEDBACK
+from nurture.engine.incoming import WEBHOOK, ill_formed, read_webhook
 from nurture.engine.ingest import IncomingEvent, ingest
 from nurture.intake.cloudevents import CloudEvent, read_cloud_event
 from nurture.intake.events import SignalError
 from nurture.intake.json_text import parse_json
 from nurture.intake.segment import Call, read_call
+from nurture.intake.webhooks.message import Message
 from nurture.storage.database import Database, Transaction
 from nurture.storage.quarantine import Held, release
 
@@ -57,16 +61,20 @@ class Replayed:
     still: list[tuple[int, str]] = field(default_factory=list)
 
 
-def replay(database: Database, held: Sequence[Held], now: datetime) -> Replayed:
+def replay(database: Database, held: Sequence[Held], now: datetime, programme: Programme | None = None) -> Replayed:
     """Try again what waits in quarantine; what is taken leaves it. Trying twice changes nothing.
 
-    A visitor's page may have sent it: it is taken as from a guest.
+    A visitor's page may have sent it: it is taken as from a guest. `programme`: what is applied, if anything is.
     """
     result = Replayed()
     for each in held:
         try:
-            event = _read(each)
-            rejected = ingest(database, [event], now, trusted=True).rejected
+            events = _read(each, programme)
+            schemas = programme.schemas if programme is not None else {}
+            for event in events:
+                if why := ill_formed(schemas, event.name, event.properties):
+                    raise SignalError(why)
+            rejected = ingest(database, events, now, trusted=True).rejected
             if rejected:
                 raise SignalError(rejected[0][1])
         except SignalError as error:
@@ -81,7 +89,7 @@ def replay(database: Database, held: Sequence[Held], now: datetime) -> Replayed:
     return result
 
 
-def _read(held: Held) -> IncomingEvent:
+def _read(held: Held, programme: Programme | None) -> Sequence[IncomingEvent]:
     """Raises SignalError."""
     assert held.at is not None, "it has been stored"
     if held.source == FEEDBACK:
@@ -91,6 +99,20 @@ def _read(held: Held) -> IncomingEvent:
     except (ValueError, RecursionError):
         raise SignalError("it was cut when it was kept; its sender has to send it again") from None
     if held.source == CLOUDEVENTS:
-        return from_cloud_event(read_cloud_event(data))
+        return [from_cloud_event(read_cloud_event(data))]
+    if held.source.startswith(WEBHOOK):
+        return _webhook(held.source.removeprefix(WEBHOOK), data, programme)
     event = from_call(read_call(data, None, held.at), guest=True)
-    return replace(event, message_id=event.message_id or f"held-{held.id}", at=event.at or held.at)
+    return [replace(event, message_id=event.message_id or f"held-{held.id}", at=event.at or held.at)]
+
+
+def _webhook(name: str, data: Any, programme: Programme | None) -> Sequence[IncomingEvent]:
+    source = programme.sources.get(name) if programme is not None else None
+    if source is None:
+        raise SignalError(f"no webhook {name} is applied any more")
+    if not isinstance(data, dict) or not {"topic", "id", "data"} <= data.keys() or not isinstance(data["data"], dict):
+        raise SignalError("it was no JSON object when it came")
+    read = read_webhook(source, Message(str(data["topic"]), str(data["id"]), data["data"]))
+    if read.asked is not None:
+        raise SignalError("it asks for something only a person can do; drop it when it is done")
+    return read.events

@@ -35,9 +35,11 @@ def compile_campaign(rule: CampaignFile, scope: Scope) -> tuple[Campaign, Mappin
     """The campaign, and where each of its nodes stands in the file."""
     scope.among(rule.topic, scope.known.topics, ("topic",), "N205", "topic")
     roots = start_roots(rule.start)
+    scope.starts_on = rule.start.event
     flow = Flow(scope)
     offers = {name: _offer(name, offer, scope) for name, offer in rule.offers.items()}
     start = _start(rule.start, scope)
+    about = (start.event,) if isinstance(start, EventStart) else ()
     first = flow.build(rule.steps, ("steps",))
     campaign = Campaign(
         name=rule.campaign,
@@ -49,8 +51,8 @@ def compile_campaign(rule: CampaignFile, scope: Scope) -> tuple[Campaign, Mappin
         start=start,
         nodes=flow.nodes,
         first=first,
-        key=scope.expression(rule.start.key, ("start", "key"), roots),
-        condition=scope.condition(rule.start.condition, ("start", "if"), roots),
+        key=scope.expression(rule.start.key, ("start", "key"), roots, about),
+        condition=scope.condition(rule.start.condition, ("start", "if"), roots, about),
         again=rule.start.again or Again(),
         meanwhile=Meanwhile(rule.start.meanwhile),
         stops=_stops(rule, scope),
@@ -89,7 +91,7 @@ def _stops(rule: CampaignFile, scope: Scope) -> tuple[Stop, ...]:
     for index, stop in enumerate(rule.stop):
         path: Path = ("stop", index) if isinstance(scope.file.data.get("stop"), list) else ("stop",)
         if stop.event is not None:
-            where = scope.condition(stop.where, (*path, "where"), INSIDE_WITH_EVENT)
+            where = scope.condition(stop.where, (*path, "where"), INSIDE_WITH_EVENT, (stop.event,))
             stops.append(EventStop(scope.event(stop.event, (*path, "event")), where))
         elif stop.stage is not None:
             stops.append(StageStop(*scope.stage_change(stop.stage, (*path, "stage"))))
@@ -106,11 +108,12 @@ def _goal(rule: CampaignFile, scope: Scope) -> Goal | None:
     if rule.goal is None:
         return None
     path: Path = ("goal",)
+    about = (rule.goal.event,)
     return Goal(
         event=scope.event(rule.goal.event, (*path, "event")),
         within=rule.goal.within,
-        where=scope.condition(rule.goal.where, (*path, "where"), INSIDE_WITH_EVENT),
-        value=scope.expression(rule.goal.value, (*path, "value"), INSIDE_WITH_EVENT),
+        where=scope.condition(rule.goal.where, (*path, "where"), INSIDE_WITH_EVENT, about),
+        value=scope.expression(rule.goal.value, (*path, "value"), INSIDE_WITH_EVENT, about),
         exits=rule.goal.then == "exit",
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from nurture.domain.campaign import Campaign
 from nurture.domain.conditions import Condition
+from nurture.domain.incoming import EventSchema, WebhookSource
 from nurture.domain.programme import Programme
 from nurture.domain.steps import MailKind
 from nurture.language.behaviour import Behaviour, compile_behaviour
@@ -20,6 +21,8 @@ from nurture.language.checks import check_campaign
 from nurture.language.circles import Place, warn_of_circles
 from nurture.language.contract import COLUMNS, TemplateHead, attributes_set, check_contract, read_head
 from nurture.language.edits import carried_over
+from nurture.language.incoming import check_templates, compile_schemas, compile_sources
+from nurture.language.incoming_file import EventsFile, WebhooksFile
 from nurture.language.names import STANDARD_EVENTS, Known, Path, Scope, near_misses
 from nurture.language.people import Person, compile_person
 from nurture.language.people_file import PersonFile, StoryFile
@@ -32,8 +35,10 @@ from nurture.language.source import (
     BEHAVIOUR_FILE,
     BRAND_FILE,
     CAMPAIGNS,
+    EVENTS_FILE,
     PROJECT_FILE,
     SEGMENTS_FILE,
+    WEBHOOKS_FILE,
     SourceFile,
     template_files,
 )
@@ -85,6 +90,7 @@ class _Project:
         segments_file, segments = self._read(SEGMENTS_FILE, SegmentsFile)
         if SEGMENTS_FILE not in self.sources:
             segments = SegmentsFile.model_construct(version=1, segments={}, meta={})
+        schemas, webhooks = self._incoming()
         campaign_rules = self._read_folder(CampaignFile, self._campaign_names())
         known = known_of(
             project_file,
@@ -92,6 +98,7 @@ class _Project:
             templates=template_files(self.sources),
             steps=self._steps(campaign_rules),
             complete=self._are_complete(campaign_rules),
+            schemas={event: frozenset(schema) for event, schema in schemas.items()},
         )
         policy = compile_policy(project, self._scope(project_file, known)) if project else None
         conditions = (
@@ -104,12 +111,15 @@ class _Project:
         self._report_misplaced()
         brand = self._brand()
         self._check_templates(campaigns, people, conditions)
+        check_templates(campaigns.values(), self.heads, schemas)
         if project is not None and project_file.is_whole:
             self._check_law(project, project_file, campaigns)
         self._near_misses(people, campaigns)
         if project is None or policy is None:
             return Compiled(None, people, stories, self._problems())
-        programme = self._programme(project, policy, conditions, campaigns, brand)
+        programme = replace(
+            self._programme(project, policy, conditions, campaigns, brand), schemas=schemas, sources=webhooks
+        )
         if not any(problem.is_error for problem in self._problems()):
             warn_of_nonsense(programme, self.places)
         problems = self._problems()
@@ -140,6 +150,18 @@ class _Project:
 
     def _read_folder(self, model: type[Model], names: list[str]) -> list[tuple[SourceFile, Model | None]]:
         return [self._read(name, model) for name in names]
+
+    def _incoming(self) -> tuple[dict[str, EventSchema], dict[str, WebhookSource]]:
+        """What events bring, and whose webhooks are taken; nothing without those files."""
+        schemas: dict[str, EventSchema] = {}
+        webhooks: dict[str, WebhookSource] = {}
+        if EVENTS_FILE in self.sources:
+            file, events = self._read(EVENTS_FILE, EventsFile)
+            schemas = compile_schemas(events, self._scope(file, Known())) if events else {}
+        if WEBHOOKS_FILE in self.sources:
+            file, rule = self._read(WEBHOOKS_FILE, WebhooksFile)
+            webhooks = compile_sources(rule, self._scope(file, Known())) if rule else {}
+        return schemas, webhooks
 
     def _campaign_names(self) -> list[str]:
         return [
@@ -276,6 +298,8 @@ class _Project:
         for scope in self.scopes:
             for name, path in scope.events:
                 events[name].append((scope, path))
+                if scope.file.name in {EVENTS_FILE, WEBHOOKS_FILE}:
+                    twice.add(name)
                 if scope.file.name.startswith(beside) and len(events[name]) > 1:
                     twice.add(name)
             for name, path in scope.attributes:

@@ -182,7 +182,7 @@ class Flow:
                 line=line,
                 event=scope.event(awaited.event, (*there, "event")),
                 up_to=awaited.up_to,
-                where=scope.condition(awaited.where, (*there, "where"), INSIDE_WITH_EVENT),
+                where=scope.condition(awaited.where, (*there, "where"), INSIDE_WITH_EVENT, (awaited.event,)),
                 then=self._inner(step.then, (*path, "then"), after),
                 otherwise=self._inner(step.otherwise, (*path, "otherwise"), after),
             )

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from nurture.domain.conditions import Condition, Expression, Needs
+from nurture.domain.conditions import Condition, Expression
 from nurture.errors import ExpressionError
+from nurture.language.event_properties import unknown_properties
 from nurture.language.expressions import Names, parse_condition, parse_expression
 from nurture.language.problems import is_one_slip, suggestion, sure_of
 from nurture.language.source import SourceFile
@@ -46,6 +47,7 @@ class Known:
     templates: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, frozenset[str]] = field(default_factory=dict)
     complete: bool = True
+    schemas: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def names(self, campaign: str | None, roots: frozenset[str], offers: frozenset[str]) -> Names:
         """What an expression may say."""
@@ -72,6 +74,7 @@ class Scope:
     offers: frozenset[str] = frozenset()
     events: list[tuple[str, Path]] = field(default_factory=list)
     attributes: list[tuple[str, Path]] = field(default_factory=list)
+    starts_on: str | None = None  # the event whose data `start` is
     _names: dict[frozenset[str], Names] = field(default_factory=dict)
 
     def _allowed(self, roots: frozenset[str]) -> Names:
@@ -81,8 +84,13 @@ class Scope:
             self._names[roots] = self.known.names(self.campaign, roots, self.offers)
         return self._names[roots]
 
-    def condition(self, text: str | None, path: Path, roots: frozenset[str]) -> Condition | None:
-        """A parsed condition, stage aliases resolved; None if there is none or it cannot be understood."""
+    def condition(
+        self, text: str | None, path: Path, roots: frozenset[str], about: Sequence[str] = ()
+    ) -> Condition | None:
+        """A parsed condition, stage aliases resolved; None if there is none or it cannot be understood.
+
+        `about`: the events that `event` may stand for there.
+        """
         if text is None:
             return None
         try:
@@ -90,10 +98,12 @@ class Scope:
         except ExpressionError as error:
             self._report_expression(error, path)
             return None
-        self._note(condition.needs, path)
+        self._note(condition, path, about)
         return condition
 
-    def expression(self, text: str | None, path: Path, roots: frozenset[str]) -> Expression | None:
+    def expression(
+        self, text: str | None, path: Path, roots: frozenset[str], about: Sequence[str] = ()
+    ) -> Expression | None:
         if text is None:
             return None
         try:
@@ -101,7 +111,7 @@ class Scope:
         except ExpressionError as error:
             self._report_expression(error, path)
             return None
-        self._note(expression.needs, path)
+        self._note(expression, path, about)
         return expression
 
     def value(self, raw: Any, path: Path, roots: frozenset[str]) -> Expression | None:
@@ -115,9 +125,11 @@ class Scope:
             return None
         return self.expression(repr(raw), path, roots)
 
-    def _note(self, needs: Needs, path: Path) -> None:
-        self.events += [(event, path) for event in needs.events]
-        self.attributes += [(name, path) for name in needs.contact]
+    def _note(self, made: Condition | Expression, path: Path, about: Sequence[str]) -> None:
+        self.events += [(event, path) for event in made.needs.events]
+        self.attributes += [(name, path) for name in made.needs.contact]
+        for message, hint, column in unknown_properties(made.tree, self.known.schemas, about, self.starts_on):
+            self.file.report("N303", path, message, hint, offset=column)
 
     def _report_expression(self, error: ExpressionError, path: Path) -> None:
         self.file.report("N301", path, str(error), error.hint, offset=error.column)

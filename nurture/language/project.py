@@ -96,7 +96,9 @@ def _move(rule: ProjectFile, index: int, scope: Scope) -> StageMove:
         from_stages=sources,
         on=frozenset(move.on or ()),
         after=move.after,
-        condition=scope.condition(move.condition, (*path, "if"), ABOUT_EVENT if move.on else ABOUT_CONTACT),
+        condition=scope.condition(
+            move.condition, (*path, "if"), ABOUT_EVENT if move.on else ABOUT_CONTACT, move.on or ()
+        ),
     )
 
 

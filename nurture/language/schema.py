@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nurture.language.behaviour_file import BehaviourFile, CapsFile
 from nurture.language.campaign_file import CampaignFile
+from nurture.language.incoming_file import EventsFile, WebhooksFile
 from nurture.language.people_file import PersonFile, StoryFile
 from nurture.language.project_file import ProjectFile, SegmentsFile
 from nurture.language.steps import Strict
@@ -16,4 +17,6 @@ FILE_KINDS: dict[str, type[Strict]] = {
     "test": StoryFile,
     "behaviour": BehaviourFile,
     "caps": CapsFile,
+    "events": EventsFile,
+    "webhooks": WebhooksFile,
 }

@@ -18,6 +18,8 @@ CAMPAIGNS = "campaigns/"
 TEMPLATES = "email_templates/"
 PROJECT_FILE = "campaigns/_project.yaml"
 SEGMENTS_FILE = "campaigns/_segments.yaml"
+EVENTS_FILE = "campaigns/_events.yaml"
+WEBHOOKS_FILE = "campaigns/_webhooks.yaml"
 BEHAVIOUR_FILE = "campaigns/behaviour.yaml"
 BRAND_FILE = "email_templates/brand.yaml"
 

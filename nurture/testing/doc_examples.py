@@ -94,7 +94,7 @@ def project_of(example: Example) -> dict[str, str]:
         "email_templates/_layouts/letter.html": LAYOUT,
     }
     match example.kind:
-        case "project" | "segments":
+        case "project" | "segments" | "events" | "webhooks":
             sources[f"campaigns/_{example.kind}.yaml"] = example.text
         case "person":
             sources["campaigns/people/ana.yaml"] = example.text

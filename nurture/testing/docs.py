@@ -15,7 +15,7 @@ from typing import Any
 from nurture.testing import doc_words
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/language.md", "docs/operations.md", "docs/simulation.md")
+DOCUMENTS = ("README.md", "docs/language.md", "docs/operations.md", "docs/simulation.md", "docs/integrations.md")
 _REGION = re.compile(r"(<!-- generated: ([a-z]+)(?: (\w+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 

@@ -98,6 +98,7 @@ class House:
         *,
         start: datetime = START,
         relay: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
         **settings: str,
     ) -> None:
         self.database, self.folder, self.server = database, folder, server
@@ -112,6 +113,7 @@ class House:
             "NURTURE_BASE_URL": "https://mail.northwind.example",
             "NURTURE_INBOX": str(folder / "inbox"),
             **{f"NURTURE_{name.upper()}": value for name, value in settings.items()},
+            **(environment or {}),
         }
         self.app = self.another_app(environ)
         self._environ = environ

@@ -6,6 +6,8 @@ import base64
 import binascii
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
@@ -33,16 +35,25 @@ class Access:
 
     async def key(self, presented: str | None, scope: HttpScope, *wanted: Scope) -> StoredKey:
         """The key, if it is good for one of these. Raises Refusal: 401, 403 or 429; all unknown keys look the same."""
-        now = self._site.app.clock.monotonic()
-        client = f"wrong {(scope.get('client') or ('', 0))[0]}"
-        self._rates.look(client, WRONG_PER_MINUTE, now)
-        found = await self._find(presented, now) if presented else None
-        if found is None:
-            self._rates.take(client, WRONG_PER_MINUTE, now)
-            raise Refusal(401, UNKNOWN, headers={"WWW-Authenticate": 'Bearer realm="nurture"'})
+        with self.guarding(scope):
+            found = await self._find(presented, self._site.app.clock.monotonic()) if presented else None
+            if found is None:
+                raise Refusal(401, UNKNOWN, headers={"WWW-Authenticate": 'Bearer realm="nurture"'})
         if not any(allows(found, each) for each in wanted):
             raise Refusal(403, f"This key is not good for that; it needs the scope {' or '.join(wanted)}.")
         return found
+
+    @contextmanager
+    def guarding(self, scope: HttpScope) -> Iterator[None]:
+        """Count a refusal (401) inside against its client. Raises Refusal (429) for one who guesses."""
+        now = self._site.app.clock.monotonic()
+        client = f"wrong {(scope.get('client') or ('', 0))[0]}"
+        self._rates.look(client, WRONG_PER_MINUTE, now)
+        try:
+            yield
+        except Refusal:
+            self._rates.take(client, WRONG_PER_MINUTE, now)
+            raise
 
     def take(self, key: StoredKey, per_minute: int) -> None:
         """Count a request of this key. Raises Refusal (429)."""

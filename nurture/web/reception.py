@@ -9,11 +9,16 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from nurture.domain.programme import Programme
+from nurture.engine.incoming import ill_formed
 from nurture.engine.ingest import IncomingEvent
 from nurture.engine.ingest_queue import IngestQueue
+from nurture.errors import ConfigurationError
 from nurture.storage.quarantine import Held, keep
 from nurture.web.access import Access
 from nurture.web.site import Site
+
+PROGRAMME_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Reception:
 
     def __init__(self, site: Site, access: Access) -> None:
         self.site, self.access = site, access
+        self._programme: tuple[float, Programme] | None = None
         self._queue = IngestQueue(site.app.database, lambda: site.now, site.threads.executor)
 
     async def take(
@@ -39,6 +45,7 @@ class Reception:
 
         `places` and `bodies` are those of `events`; the answer is all that was refused.
         """
+        events, places, bodies, refused = await self._well_formed(events, places, bodies, refused)
         if events:
             # without an id a repeat cannot be known; and a second try of ours must not look like a second event
             named = [
@@ -50,6 +57,33 @@ class Reception:
                 self.site.wake()
             refused = refused + [Refused(places[place], why, bodies[place]) for place, why in taken.rejected]
         return refused
+
+    async def _well_formed(
+        self, events: Sequence[IncomingEvent], places: Sequence[int], bodies: Sequence[str], refused: list[Refused]
+    ) -> tuple[Sequence[IncomingEvent], Sequence[int], Sequence[str], list[Refused]]:
+        """Without those that are not as campaigns/_events.yaml says."""
+        try:
+            schemas = (await self.programme()).schemas
+        except ConfigurationError:  # nothing is applied yet
+            schemas = {}
+        wrong = {
+            number: why
+            for number, event in enumerate(events if schemas else ())
+            if (why := ill_formed(schemas, event.name, event.properties)) is not None
+        }
+        if not wrong:
+            return events, places, bodies, refused
+        refused = refused + [Refused(places[number], why, bodies[number]) for number, why in wrong.items()]
+        right = [number for number in range(len(events)) if number not in wrong]
+        return [events[n] for n in right], [places[n] for n in right], [bodies[n] for n in right], refused
+
+    async def programme(self) -> Programme:
+        """The applied programme, as it was a few seconds ago at most. Raises ConfigurationError, StorageError."""
+        now = self.site.app.clock.monotonic()
+        if self._programme is None or self._programme[0] <= now:
+            applied = await self.site.threads.run(self.site.app.applied)
+            self._programme = now + PROGRAMME_SECONDS, applied.programme
+        return self._programme[1]
 
     async def hold(self, source: str, refused: Sequence[Refused]) -> None:
         """Keep what was refused, until somebody looks."""

@@ -109,7 +109,7 @@ def test_schemas_can_be_printed_and_written_again(shop: Shop) -> None:
     assert "steps" in json.loads(shop("schema").stdout)["properties"]
     assert json.loads(shop("schema", "person").stdout)["$id"] == "nurture/person.schema.json"
     shop("schema", "--write")
-    assert len(list((shop.folder / ".nurture").glob("*.schema.json"))) == 7
+    assert len(list((shop.folder / ".nurture").glob("*.schema.json"))) == 9
 
 
 # --- validate

@@ -61,6 +61,8 @@ FILES = {
     "StoryFile": {"test"},
     "BehaviourFile": {"behaviour"},
     "CapsFile": {"caps"},
+    "EventsFile": {"events"},
+    "WebhooksFile": {"webhooks"},
 }
 
 
