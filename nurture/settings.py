@@ -127,6 +127,10 @@ class Settings(BaseSettings):
         """Only what `load` hands over: one door, so that every value has passed the same check."""
         return (init_settings,)
 
+    def remember(self, environment: Mapping[str, str]) -> None:
+        """Variables that are no settings, for `named_secret`."""
+        self._environment.update({name: SecretStr(value) for name, value in environment.items()})
+
     def named_secret(self, name: str) -> str | None:
         """A secret that campaign files know by the name of its variable only; None if it is not set."""
         value = self._environment.get(name)
@@ -162,9 +166,7 @@ def load(env_file: Path | None = None, environ: Mapping[str, str] | None = None)
         raise ConfigurationError(
             "the configuration has problems:\n" + "\n".join(f"  {problem}" for problem in problems)
         )
-    settings._environment.update(
-        {name: SecretStr(value) for name, value in merged.items() if value and not name.startswith(PREFIX)}
-    )
+    settings.remember({name: value for name, value in merged.items() if value and not name.startswith(PREFIX)})
     return settings
 
 
