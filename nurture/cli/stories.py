@@ -42,6 +42,7 @@ def test(
     campaigns of the stories told.
     """
     from nurture.engine.stories import covered, run_story
+    from nurture.engine.story_mails import StoryMails
     from nurture.language.compile import compile_project
     from nurture.language.source import read_project
 
@@ -50,7 +51,8 @@ def test(
     if compiled.programme is None:
         raise Refused(f"The files have {plural(len(compiled.errors), 'error')}; see them with nurture validate.")
     wanted = [story for story in compiled.stories if _is_chosen(story, words, chosen)]
-    results = [run_story(compiled, story) for story in wanted]
+    mails = StoryMails(compiled, sources)
+    results = [run_story(compiled, story, mails) for story in wanted]
     narrowed = {story.campaign for story in wanted} if words or chosen else None
     reach = covered(compiled, results, narrowed)
     failed = [result for result in results if not result.passed]
@@ -61,7 +63,8 @@ def test(
     if update and failed:
         _update(sources, failed)
     low = fail_under is not None and reach.percent < fail_under
-    ok = (update or not failed) and not low
+    unwritten = [result for result in failed if any(each.startswith("contains: ") for each in result.differences)]
+    ok = not (unwritten if update else failed) and not low
     data: list[dict[str, Any]] | dict[str, Any] = [_plain(result) for result in results]
     if gaps or fail_under is not None:
         data = {"stories": data, "coverage": _plain_coverage(reach)}
@@ -74,7 +77,12 @@ def test(
                 show(careful(printable(gap)))
         told = f"{plural(len(results), 'story', 'stories')} told, {len(failed)} failed"
         told += ", and expect now what happened" if update and failed else ""
-        show((bad if failed and not update else good)(told + ".") + (f" {_share(reach)}" if reach.total else ""))
+        if update and unwritten:
+            told += f"; what {plural(len(unwritten), 'mail')} should say is yours to write"
+        show(
+            (bad if (unwritten if update else failed) else good)(told + ".")
+            + (f" {_share(reach)}" if reach.total else "")
+        )
         if low:
             show(bad(f"That is below {fail_under:g} %."))
 

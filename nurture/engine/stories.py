@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -11,18 +11,21 @@ from typing import Any
 from nurture.domain.campaign import CampaignStatus
 from nurture.domain.delivery import Delivery
 from nurture.domain.enrolment import EnrolmentState
-from nurture.domain.event import Event
+from nurture.domain.event import NOTHING, Event
 from nurture.domain.ledger import Fact, FactKind
 from nurture.domain.programme import Programme
 from nurture.domain.steps import Split
 from nurture.domain.timing import zone_of
 from nurture.engine.coverage import Coverage, Spot, coverage, reached_by
 from nurture.engine.resident import Resident
-from nurture.engine.simulate import SECOND, World
+from nurture.engine.simulate import SECOND, World, sent_at_once
+from nurture.engine.simulation.lives import Render
+from nurture.engine.story_mails import Mails, StoryMails, missing
 from nurture.engine.timeline import as_text, clock_changes, moment, timeline
 from nurture.errors import NurtureError
 from nurture.language.compile import Compiled
 from nurture.language.people import Person
+from nurture.language.rewriting import KEPT
 from nurture.language.stories import INSIDE, Story, StoryEvent
 
 NEVER = "never entered"
@@ -51,20 +54,25 @@ class StoryResult:
         return not self.differences
 
 
-def run_stories(compiled: Compiled) -> list[StoryResult]:
+def run_stories(compiled: Compiled, sources: Mapping[str, str] = NOTHING) -> list[StoryResult]:
     """Every test of the project, in order of files."""
-    return [run_story(compiled, story) for story in compiled.stories]
+    mails = StoryMails(compiled, sources)
+    return [run_story(compiled, story, mails) for story in compiled.stories]
 
 
-def run_story(compiled: Compiled, story: Story) -> StoryResult:
-    """Tell one story. Raises NurtureError when the project did not compile."""
+def run_story(compiled: Compiled, story: Story, mails: StoryMails | None = None) -> StoryResult:
+    """Tell one story. Raises NurtureError when the project did not compile.
+
+    `mails` builds those of a story that says what must stand in them; all others are told without.
+    """
     if compiled.programme is None:
         raise NurtureError("The project has errors; run nurture validate, then test again.")
     programme = dealt(on_stage(compiled.programme, story.campaign), story)
+    render, built = mails.render(programme) if mails is not None and story.expect.contains else (None, {})
     person = tell(
-        programme, compiled.people[story.person], story.from_instant, story.events, story.campaign, story.until
+        programme, compiled.people[story.person], story.from_instant, story.events, story.campaign, story.until, render
     )
-    differences = tuple(_differences(person, story))
+    differences = (*_differences(person, story), *_unsaid(story, built))
     told, marked = _told(programme, person, story, _first_difference(person, story) if differences else None)
     return StoryResult(story, differences, tuple(told), marked, _got(person, story), reached_by(person))
 
@@ -108,16 +116,18 @@ def tell(
     events: tuple[StoryEvent, ...],
     campaign: str,
     until: datetime | None = None,
+    render: Render | None = None,
 ) -> Resident:
     """Live through `events`, and on until `until`, or until she has left the campaign.
 
     What she already is when the story begins starts nothing: she has been known for long.
     """
-    world = World(programme, start - SECOND)
+    post = sent_at_once if render is None else lambda delivery, now: render(resident, delivery, now)
+    world = World(programme, start - SECOND, post)
     number = contact_id(person.name)
     first = programme.lifecycle.first
     contact = replace(person.contact(start, contact_id=number, first_stage=first), enrols=False)
-    resident = world.add(contact, person.events(start, programme.zone))
+    resident: Resident = world.add(contact, person.events(start, programme.zone))
     for event in events:
         world.post(number, event.event, event.at, event.properties)
     if until is not None:
@@ -175,6 +185,13 @@ def _differences(person: Resident, story: Story) -> list[str]:
     if expect.goal is not None and expect.goal is not _goal(person, story):
         found.append(f"goal: expected it {'' if expect.goal else 'not '}to be reached")
     return found
+
+
+def _unsaid(story: Story, built: Mails) -> Iterator[str]:
+    """What should stand in her mail, and does not."""
+    for step, wanted in story.expect.contains.items():
+        campaign, _, own = step.rpartition("/")
+        yield from missing(step, wanted, built.get((campaign or story.campaign, own), []))
 
 
 def _skipping(person: Resident, step: str, reason: str, mailed: Mapping[str, datetime], story: Story) -> list[str]:
@@ -255,6 +272,8 @@ def _got(person: Resident, story: Story) -> dict[str, Any]:
     if expect.goal is not None:
         got["goal"] = _goal(person, story)
     told = {name: value for name, value in got.items() if value not in ([], {}) or name == "sent"}
+    if expect.contains:
+        told["contains"] = KEPT
     return told or {"sent": mails}
 
 

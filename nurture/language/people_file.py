@@ -70,6 +70,17 @@ class StoryItem(Strict):
     """Its properties."""
 
 
+class MailTexts(Strict):
+    """What must stand in a mail. Runs of space and line ends count as one space."""
+
+    subject: str | list[str] = []
+    """In the subject."""
+    html: str | list[str] = []
+    """In the text of the HTML part, as people see it."""
+    text: str | list[str] = []
+    """In the plain text part."""
+
+
 class ExpectRule(Strict):
     """What must have become of the person."""
 
@@ -85,12 +96,16 @@ class ExpectRule(Strict):
     """Her stage at the end."""
     goal: bool | None = None
     """Whether the goal was reached."""
+    contains: dict[str, str | list[str] | MailTexts] = {}
+    """Sent step to what must stand in its mail: text for any part of it, or by `subject`, `html` and `text`."""
 
     @model_validator(mode="after")
     def _something(self) -> ExpectRule:
         if not self.model_fields_set:
             raise refuse(
-                "N104", "a test must expect something", "write sent, not_sent, skipped, left_by, stage or goal"
+                "N104",
+                "a test must expect something",
+                "write sent, not_sent, skipped, left_by, stage, goal or contains",
             )
         return self
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +12,10 @@ from nurture.domain.ledger import Reason
 from nurture.domain.timing import zone_of
 from nurture.language.names import Path, Scope
 from nurture.language.people import Person, instant_of
-from nurture.language.people_file import ExpectRule, StoryFile
+from nurture.language.people_file import ExpectRule, MailTexts, StoryFile
 
 INSIDE = "inside"
+PARTS = ("subject", "html", "text")  # of a mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Expectation:
     """What must have become of the person; None is not asked.
 
     `sent` are all steps mailed, in order; steps of other campaigns are `campaign/step`. `skipped` maps steps to reasons
-    of the ledger. `left_by` is a LeftBy value, or `inside` when she must still be in the campaign.
+    of the ledger. `left_by` is a LeftBy value, or `inside` when she must still be in the campaign. `contains` maps sent
+    steps to pairs of a part of the mail (`subject`, `html`, `text`, or `` for any) and what must stand there.
     """
 
     sent: tuple[str, ...] | None = None
@@ -40,6 +42,7 @@ class Expectation:
     left_by: str | None = None
     stage: str | None = None
     goal: bool | None = None
+    contains: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +101,10 @@ def _expect(rule: ExpectRule, campaign: str, scope: Scope) -> Expectation:
             for index, step in enumerate(getattr(rule, name) or ()):
                 if step not in steps:
                     scope.among(step, own, (*path, name, index), "N208", "step")
-        for step in rule.skipped:
-            if step not in steps:
-                scope.among(step, own, (*path, "skipped", step), "N208", "step", key=True)
+        for name in ("skipped", "contains"):
+            for step in getattr(rule, name):
+                if step not in steps:
+                    scope.among(step, own, (*path, name, step), "N208", "step", key=True)
     reasons = [reason.value for reason in Reason]
     for step, reason in rule.skipped.items():
         scope.among(reason, reasons, (*path, "skipped", step), "N106", "reason")
@@ -113,4 +117,12 @@ def _expect(rule: ExpectRule, campaign: str, scope: Scope) -> Expectation:
         left_by=rule.left_by,
         stage=scope.stage(rule.stage, (*path, "stage")) if rule.stage is not None else None,
         goal=rule.goal,
+        contains={step: tuple(_texts(texts)) for step, texts in rule.contains.items()},
     )
+
+
+def _texts(rule: str | list[str] | MailTexts) -> Iterator[tuple[str, str]]:
+    parts = {"": rule} if not isinstance(rule, MailTexts) else {part: getattr(rule, part) for part in PARTS}
+    for part, texts in parts.items():
+        for text in [texts] if isinstance(texts, str) else texts:
+            yield part, text

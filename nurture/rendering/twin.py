@@ -97,6 +97,14 @@ def _wrapped(line: str, token: re.Pattern[str], indent: str) -> str:
     return "\n".join([*out, current])
 
 
+_NO_TOKEN = re.compile(r"(?!)")
+
+
+def visible_text(document: str) -> str:
+    """What people see of an HTML mail that is ready to go, as plain text."""
+    return text_twin(document, _NO_TOKEN)
+
+
 def text_twin(document: str, token: re.Pattern[str]) -> str:
     """Text of an HTML document. `token` matches masks: group 1 is set in comments (statements), group 2 in words."""
     walker = _Walker(_Page(token), token)

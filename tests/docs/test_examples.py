@@ -37,7 +37,8 @@ def test_every_example_validates(example: Example) -> None:
 
 @pytest.mark.parametrize("example", [one for one in ALL if one.kind == "test"], ids=str)
 def test_every_story_of_the_documentation_passes(example: Example) -> None:
-    results = run_stories(compile_project(project_of(example)))
+    sources = project_of(example)
+    results = run_stories(compile_project(sources), sources)
 
     assert [(result.differences, result.timeline) for result in results if not result.passed] == []
     assert results

@@ -52,11 +52,11 @@ expect:
 """
 
 
-def compiled(
+def project_of(
     expect: str, value: int = 80, event: str = "Order Completed", project: str = "quiet_hours: 21:00-08:00\n"
-) -> Compiled:
+) -> dict[str, str]:
     story = STORY.replace("VALUE", str(value)).replace("EVENT", event)
-    sources = {
+    return {
         "campaigns/_project.yaml": PROJECT + LIFECYCLE + project,
         "campaigns/cart.yaml": CART,
         "campaigns/thanks.yaml": THANKS,
@@ -64,7 +64,10 @@ def compiled(
         "campaigns/tests/buying.yaml": story + "".join(f"  {line}\n" for line in expect.splitlines()),
         **{f"email_templates/{name}.html": TEMPLATE for name in ("cart/reminder", "cart/sweetener", "order/thanks")},
     }
-    found = compile_project(sources)
+
+
+def compiled(expect: str, value: int = 80, event: str = "Order Completed", **options: str) -> Compiled:
+    found = compile_project(project_of(expect, value, event, **options))
     assert not found.errors, found.errors
     return found
 
@@ -260,3 +263,50 @@ def test_a_story_that_is_true_is_written_as_it_was() -> None:
     text = STORY + "".join(f"  {line}\n" for line in expect.splitlines())
     assert told(expect).passed
     assert expecting(text, told(expect).got) == text
+
+
+LETTER = (
+    '---\nsubject: "{{ start.value }} in your cart"\npreheader: It waits for you, until tomorrow\n---\n'
+    "<style>p { color: red }</style><p>Hello <b>Ana</b>,\nyour seeds &amp; pots wait.</p>\n"
+)
+CONTAINS = {
+    "any part": ("contains: {reminder: seeds & pots wait}", ()),
+    "several": ("contains: {reminder: [80 in your cart, Hello Ana]}", ()),
+    "each part": ("contains: {reminder: {subject: 80 in, html: 'Ana, your seeds', text: [Hello Ana, pots]}}", ()),
+    "not in that part": (
+        "contains: {reminder: {subject: seeds}}",
+        ('contains: reminder has no "seeds" in its subject; it begins "80 in your cart"',),
+    ),
+    "nowhere": (
+        "contains: {reminder: your seeds & plots wait}",
+        (('contains: reminder has no "your seeds & plots wait" in its subject, HTML or text; '
+         'the nearest is "Hello Ana, your seeds & pots wait."'),),
+    ),
+    "no tags": (
+        "contains: {reminder: {html: <b>}}",
+        ('contains: reminder has no "<b>" in its HTML; it begins "Hello Ana, your seeds & pots wait."',),
+    ),
+    "never sent": (
+        "contains: {sweetener: Hello}",
+        ("contains: sweetener was not sent, so there is nothing to look into",),
+    ),
+    "of another campaign": ("contains: {thanks/thanks: {subject: Hello}}", ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONTAINS)
+def test_mails_say_what_the_story_expects(name: str) -> None:
+    expect, differences = CONTAINS[name]
+    sources = {**project_of(expect), "email_templates/cart/reminder.html": LETTER}
+    found = compile_project(sources)
+    assert not found.errors, found.errors
+    (result,) = run_stories(found, sources)
+    assert result.differences == differences
+
+
+def test_writing_a_story_anew_leaves_alone_what_a_mail_should_say() -> None:
+    sources = project_of("sent: []\ncontains: {reminder: Bye}")
+    (result,) = run_stories(compile_project(sources), sources)
+    written = expecting(sources["campaigns/tests/buying.yaml"], result.got)
+    assert "contains: {reminder: Bye}" in written
+    assert "sent: [reminder, thanks/thanks]" in written or "sent: [reminder]" in written

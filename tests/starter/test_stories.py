@@ -15,7 +15,8 @@ from nurture.language.compile import compile_project
 from nurture.language.source import read_project
 from nurture.language.stories import Story
 
-COMPILED = compile_project(read_project(Path(__file__).resolve().parents[2]))
+SOURCES = read_project(Path(__file__).resolve().parents[2])
+COMPILED = compile_project(SOURCES)
 LONG_ENOUGH = timedelta(days=120)
 
 
@@ -58,6 +59,6 @@ def test_a_story_comes_true(story: Story):
 
 
 def test_the_stories_come_through_every_step_and_every_branch():
-    found = covered(COMPILED, run_stories(COMPILED))
+    found = covered(COMPILED, run_stories(COMPILED, SOURCES))
     assert [str(gap) for gap in found.gaps] == []
     assert found.total > 100
