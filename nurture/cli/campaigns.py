@@ -67,6 +67,7 @@ def list_(session: Session) -> None:
 @pass_session
 def show_(session: Session, campaign: str) -> None:
     """Show one campaign: how people come in, what happens, who stands where."""
+    from nurture.engine.words import start_words, step_words
     from nurture.storage.controls import paused_campaigns
     from nurture.storage.reports import standing
 
@@ -201,6 +202,8 @@ def _state(status: Any, paused: bool) -> str:
 
 
 def _tell(campaign: Campaign, people: Mapping[str | None, int], is_paused: bool) -> None:
+    from nurture.engine.words import start_words, step_words, stop_words
+
     state = _state(campaign.status, is_paused)
     paint = good if state == "live" else careful
     show(f"{strong(campaign.name)}  {printable(campaign.title)}  {paint(state)}")
@@ -213,79 +216,3 @@ def _tell(campaign: Campaign, people: Mapping[str | None, int], is_paused: bool)
     show()
     rows = [(node.id, step_words(node), f"{people.get(node.id, 0) or ''}") for node in campaign.nodes.values()]
     show(table(("step", "does", "people here"), rows, right=frozenset({2})))
-
-
-def start_words(campaign: Campaign) -> str:
-    """How people come in, in one line."""
-    from nurture.domain import campaign as p
-
-    start = campaign.start
-    match start:
-        case p.EventStart(event):
-            told = f"on {event}"
-        case p.StageStart(None, to):
-            told = f"on coming into {to}"
-        case p.StageStart(before, to):
-            told = f"on going from {' or '.join(sorted(before or ()))} to {to}"
-        case p.SegmentStart(segment):
-            told = f"on entering the segment {segment}"
-        case p.DateStart(date, at):
-            told = f"each year on {date.source}, at {at:%H:%M}"
-        case _:
-            told = "by hand only"
-    return told + (f", if {campaign.condition.source}" if campaign.condition is not None else "")
-
-
-def stop_words(stop: Any) -> str:
-    """What ends it, in one line."""
-    from nurture.domain import campaign as p
-
-    match stop:
-        case p.EventStop(event, where):
-            return f"on {event}" + (f", where {where.source}" if where is not None else "")
-        case p.StageStop(_, to):
-            return f"on coming into {to}"
-        case _:
-            return f"on being in the segment {stop.segment}"
-
-
-def step_words(node: Any) -> str:
-    """What a step does, in a few words."""
-    from nurture.domain import steps as p
-
-    match node:
-        case p.Send():
-            told = f"sends {node.template}" + (f" with {node.offer}" if node.offer else "")
-            return told + (f", if {node.condition.source}" if node.condition is not None else "")
-        case p.Wait() | p.WaitUntil() | p.WaitFor() | p.WaitQuiet():
-            return wait_words(node)
-        case p.Branch():
-            return " / ".join(arm.condition.source if arm.condition is not None else "else" for arm in node.arms)
-        case p.Split():
-            return f"splits by {node.name}: " + ", ".join(f"{arm.name} {arm.share:g}" for arm in node.arms)
-        case p.SetAttributes():
-            return "sets " + ", ".join(name for name, _ in node.values)
-        case p.Goto():
-            return f"goes back to {node.target}, at most {node.times} times"
-        case p.Record():
-            return f"records {node.event}"
-    simple = {p.Move: "moves to {0.stage}", p.Webhook: "calls {0.name}", p.Alert: "alerts {0.team}"}
-    return simple.get(type(node), "ends").format(node)
-
-
-def wait_words(node: Any) -> str:
-    """How long a step waits, or for what."""
-    from nurture.domain import steps as p
-
-    match node:
-        case p.Wait():
-            parts = [node.duration.text] if node.duration is not None else []
-            parts += [f"until {node.until:%H:%M}"] if node.until is not None else []
-            parts += ["on certain days"] if node.days or node.business_days else []
-            return f"waits {', '.join(parts)}"
-        case p.WaitFor():
-            return f"waits for {node.event}, up to {node.up_to.text}"
-        case p.WaitQuiet():
-            return f"waits for {node.duration.text} of quiet"
-        case _:
-            return f"waits until {node.instant.source}"

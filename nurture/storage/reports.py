@@ -147,7 +147,7 @@ def stages_of(tx: Transaction, contact_id: int) -> list[dict[str, Any]]:
 def stage_counts(tx: Transaction) -> dict[str, int]:
     """Stage -> how many people stand in it; those who never had a turn are left out."""
     query = select(contacts.c.stage, func.count()).where(contacts.c.stage.is_not(None)).group_by(contacts.c.stage)
-    return dict(tx.execute(query).tuples().all())
+    return {row[0]: row[1] for row in tx.execute(query)}
 
 
 def standing(tx: Transaction, campaign: str) -> dict[str | None, int]:

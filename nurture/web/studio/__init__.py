@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import RedirectResponse
 
 from nurture.web.site import Site
-from nurture.web.studio import changes, inbox, mails
+from nurture.web.studio import changes, inbox, mails, programme
 from nurture.web.studio.desk import ROOT, Desk
 
 
@@ -17,11 +17,11 @@ def mount(web: FastAPI, site: Site) -> None:
     """Every page of the studio, under `/studio`."""
     desk = Desk(site)
     router = APIRouter(prefix=ROOT, dependencies=[Depends(desk.admit)], include_in_schema=False)
-    for each in (changes, inbox, mails):
+    for each in (changes, inbox, mails, programme):
         each.mount(router, desk)
     web.include_router(router)
 
     @web.get("/", include_in_schema=False)
     @web.get(ROOT, include_in_schema=False)
     async def begin() -> RedirectResponse:
-        return RedirectResponse(f"{ROOT}/mails", 307)
+        return RedirectResponse(f"{ROOT}/programme", 307)

@@ -54,6 +54,15 @@ class Workshop:
                 self._checked = (files.sources, check(files.sources, self._known).problems)
             return self._checked[1]
 
+    def known(self) -> tuple[tuple[Problem, ...], bool]:
+        """What is known of the files without compiling templates, and whether that is everything."""
+        with self._lock:
+            files = self._read()
+            if self._checked is not None and self._checked[0] == files.sources:
+                return self._checked[1], True
+            compiled = files.applied.compiled.problems if files.applied is not None else ()
+            return tuple(compiled if not files.errors else files.errors), False
+
     def database(self) -> Database | None:
         """The database, if there is one that this nurture understands."""
         app = self.app

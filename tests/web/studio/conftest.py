@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,12 @@ class Studio:
 
     def post(self, path: str, token: str | None = None, **form: str) -> httpx.Response:
         return self.client.post(path, data=form, headers={"X-Studio-Token": self.token if token is None else token})
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, _sqlite_template: Path) -> str:
+    """One kind is enough: no page of the studio asks what is not asked elsewhere, of both."""
+    return f"sqlite:///{shutil.copy(_sqlite_template, tmp_path / 'studio.db')}"
 
 
 @pytest.fixture
