@@ -129,3 +129,9 @@ class Fact:
     step: str | None = None
     delivery: int | None = None
     detail: Mapping[str, Any] = field(default=NOTHING)
+
+
+def failure(at: datetime, error: Exception, **about: Any) -> Fact:
+    """That something went wrong, in words any database can hold; `about` is what of hers it concerns."""
+    told = f"{type(error).__name__}: {error}"[:500].encode("ascii", "backslashreplace").decode().replace("\0", "\\0")
+    return Fact(at, FactKind.FAILED, Reason.ERROR, detail={"error": told}, **about)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from nurture.domain.decide import decide
-from nurture.domain.ledger import Fact, FactKind, Reason
+from nurture.domain.ledger import failure
 from nurture.domain.needs import SnapshotNeeds
 from nurture.domain.programme import Programme
 from nurture.domain.snapshot import Snapshot, Turn
@@ -129,8 +129,7 @@ def _is_about_a_row(error: Exception) -> bool:
 
 def _put_off(snapshot: Snapshot, error: Exception, now: datetime, advanced: Advanced) -> Turn:
     """Nothing of hers is touched; she is due again later, when the file or the programme may have been mended."""
-    told = f"{type(error).__name__}: {error}"[:500].encode("ascii", "backslashreplace").decode().replace("\0", "\\0")
-    advanced.failures.append((snapshot.contact.id, told))
+    fact = failure(now, error)
+    advanced.failures.append((snapshot.contact.id, fact.detail["error"]))
     contact = replace(snapshot.contact, due_at=now + PUT_OFF)
-    fact = Fact(now, FactKind.FAILED, Reason.ERROR, detail={"error": told})
     return Turn(contact=contact, facts=[fact], put_off=True)

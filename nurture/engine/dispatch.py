@@ -89,6 +89,7 @@ class Dispatcher:
         # gate on the same connection, so that no more than one mail per connection can end unknown.
         self._marks: GroupCommit[GateRequest | Outcome, bool | DatabaseFault] = GroupCommit(self._commit, executor)
         self._tasks: dict[Hold, asyncio.Task[None]] = {}
+        self._newest_next = False
         self._has_strays = False  # claims whose commit may stand, though we never heard of it
         self._change, self._gathered, self._ended = asyncio.Event(), asyncio.Event(), 0
         self._heart: asyncio.Task[None] | None = None
@@ -112,12 +113,17 @@ class Dispatcher:
             return 0
         loop = asyncio.get_running_loop()
         held = list(self._tasks) if self._has_strays else None
+        newest = self._newest_next and room > 1
+        work = partial(self._claim, applied, room, self._slowed(), held, newest=newest)
         try:
-            claims = await loop.run_in_executor(self._executor, self._claim, applied, room, self._slowed(), held)
+            claims = await loop.run_in_executor(self._executor, work)
         except DatabaseFault as fault:
             self._has_strays = self._has_strays or fault.commit_unknown
             raise
         self._has_strays = False
+        # Behind a backlog (a relay was away), what has just become due would wait for all of it, and some of that would
+        # be too late: every other claim is of the freshest.
+        self._newest_next = len(claims) >= room and not newest
         if self.is_stopping:  # nobody would wait for them any more
             await self._give_back([claimed for claimed, _ in claims], self._clock())
             return 0
@@ -175,7 +181,13 @@ class Dispatcher:
     # --- in the database thread
 
     def _claim(
-        self, applied: Applied, room: int, slowed: Mapping[str, int] | None = None, held: Sequence[Hold] | None = None
+        self,
+        applied: Applied,
+        room: int,
+        slowed: Mapping[str, int] | None = None,
+        held: Sequence[Hold] | None = None,
+        *,
+        newest: bool = False,
     ) -> list[tuple[Claimed, Snapshot]]:
         now = self._clock()
 
@@ -188,8 +200,9 @@ class Dispatcher:
             if most <= 0:
                 return []
             claims = rows.claim_deliveries(
-                tx, now, self._owner, LEASE, most, per_domain=self._per_domain, slowed=slowed or {}
-            )
+                tx, now, self._owner, LEASE, most, per_domain=self._per_domain, slowed=slowed or {}, newest=newest,
+                on_unread=self._tell_unread,
+            )  # fmt: skip
             if book is not None:
                 book.take(len(claims))
             asking = sorted({claim.delivery.contact_id for claim in claims if _asks(applied, claim)})
@@ -197,6 +210,9 @@ class Dispatcher:
             return [(claim, known.get(claim.delivery.contact_id) or _plain(claim)) for claim in claims]
 
         return self._database.transact(work)
+
+    def _tell_unread(self, key: Key, error: Exception) -> None:
+        self._journal.error("delivery cannot be read", contact=key[0], delivery=key[1], error=_told(error))
 
     def _commit(self, marks: Sequence[GateRequest | Outcome]) -> Sequence[bool | DatabaseFault]:
         """One transaction for all that waits; where that fails, gates and outcomes fail or succeed by themselves."""

@@ -7,7 +7,7 @@ daemon can no longer do anything to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -20,17 +20,19 @@ from sqlalchemy import Select, bindparam, func, select, tuple_, update
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import Delivery
 from nurture.domain.enrolment import Enrolment
-from nurture.storage.bulk import Query, in_batch
+from nurture.domain.ledger import failure
+from nurture.storage.bulk import Query, Values, in_batch
 from nurture.storage.contacts import get_many
 from nurture.storage.controls import GATE_LOCK, paused_campaigns, sending_is_shut
 from nurture.storage.database import Transaction
 from nurture.storage.kept_mails import KeptMail, keep, kept
-from nurture.storage.rows import WHOLE_DELIVERY, read_delivery, read_enrolment
+from nurture.storage.rows import INSERT_LEDGER, WHOLE_DELIVERY, fact_values, read_delivery, read_enrolment
 from nurture.storage.tables import HELD, READY, SHUT, deliveries, enrolments
 from nurture.storage.types import Batch, BigId, UTCDateTime, sql
 
 _d = deliveries.c
 Key = tuple[int, int]  # contact id, seq
+UNREAD_PAUSE = timedelta(hours=1)  # until a row that cannot be read is tried again
 
 _KEYS = Batch(key_contact="int", key_seq="int")
 _HOLDS = Batch(key_contact="int", key_seq="int", key_epoch="int")
@@ -89,23 +91,46 @@ def claim_deliveries(
     *,
     per_domain: int | None = None,
     slowed: Mapping[str, int] = MappingProxyType({}),
+    newest: bool = False,
+    on_unread: Callable[[Key, Exception], None] = lambda _key, _error: None,
 ) -> list[Claimed]:
     """Take up to `limit` deliveries that may go now: transactional first, then by priority, then by time.
+
+    Those who have waited longest, or the `newest`: behind a backlog, what has just become due is among them.
 
     Leaves out campaigns that are paused, people with events that no turn has judged (their gates are shut), and what
     would bring more than `per_domain` deliveries for one mailbox provider (fewer for those in `slowed`) into the hands
     of all daemons together.
-    Those past `expires_at` are handed out too: their claimer records that.
+    Those past `expires_at` are handed out too: their claimer records that. One whose rows cannot be read is put off
+    for an hour, with a fact that says why; `on_unread` is told.
     """
-    keys = _ready(tx, now, limit, per_domain, slowed)
+    keys = _ready(tx, now, limit, per_domain, slowed, newest)
     if not keys:
         return []
     claim = _claim(tx.dialect, tx.database.leases_by_server)
     claimed = claim(tx, batch=_KEYS.text(tx.dialect, keys), claimer=owner, **_lease(tx, now, lease))
     rows = {(row[0], row[1]): row for row in claimed}
-    people = get_many(tx, sorted({contact_id for contact_id, _ in rows}))
+    return _whole(tx, [rows[key] for key in keys if key in rows], now, on_unread)
+
+
+def _whole(
+    tx: Transaction, rows: Sequence[Values], now: datetime, on_unread: Callable[[Key, Exception], None]
+) -> list[Claimed]:
+    """With all that belongs to them; where one cannot be read, each by itself."""
+    try:
+        return _read(tx, rows)
+    except (KeyError, TypeError, ValueError) as error:  # a row that this version of ours cannot read
+        if len(rows) > 1:
+            return [claimed for row in rows for claimed in _whole(tx, [row], now, on_unread)]
+        _put_off(tx, rows[0], error, now)
+        on_unread((rows[0][0], rows[0][1]), error)
+        return []
+
+
+def _read(tx: Transaction, rows: Sequence[Values]) -> list[Claimed]:
+    people = get_many(tx, sorted({row[0] for row in rows}))
     whole = len(WHOLE_DELIVERY)
-    found = [(read_delivery(row[:whole]), row[whole:]) for row in (rows[key] for key in keys if key in rows)]
+    found = [(read_delivery(row[:whole]), row[whole:]) for row in rows]
     before = kept(tx, [(delivery.contact_id, delivery.seq) for delivery, (_, _, unknowns, *_) in found if unknowns > 0])
     journeys = _journeys(tx, sorted({(delivery.contact_id, delivery.enrolment) for delivery, _ in found}))
     return [
@@ -122,6 +147,14 @@ def claim_deliveries(
         )
         for delivery, (epoch, tries, unknowns, first_gated_at, domain) in found
     ]
+
+
+def _put_off(tx: Transaction, row: Values, error: Exception, now: datetime) -> None:
+    contact_id, seq, enrolment, campaign, step, *_ = row
+    freed = {"state": sql(_AS_BEFORE), "owner": None, "lease_until": None, "not_before": now + UNREAD_PAUSE}
+    tx.execute(update(deliveries).where(_d.contact_id == contact_id, _d.seq == seq).values(freed))
+    fact = failure(now, error, campaign=campaign, enrolment=enrolment, step=step, delivery=seq)
+    INSERT_LEDGER(tx, [fact_values(contact_id, fact, row[WHOLE_DELIVERY.index("revision")])])
 
 
 @cache
@@ -141,7 +174,9 @@ def _claim(dialect: str, leases_by_server: bool) -> Query:
     )
 
 
-def _ready(tx: Transaction, now: datetime, limit: int, per_domain: int | None, slowed: Mapping[str, int]) -> list[Key]:
+def _ready(
+    tx: Transaction, now: datetime, limit: int, per_domain: int | None, slowed: Mapping[str, int], newest: bool
+) -> list[Key]:
     """Keys in the order of claims, walking the index rank by rank; PostgreSQL locks them as it goes."""
     if sending_is_shut(tx):
         return []
@@ -161,10 +196,11 @@ def _ready(tx: Transaction, now: datetime, limit: int, per_domain: int | None, s
         )
         if paused:
             query = query.where(_d.campaign.not_in(sorted(paused)))
-        query = query.order_by(_d.not_before, _d.contact_id, _d.seq)
+        order = (_d.not_before, _d.contact_id, _d.seq)
+        query = query.order_by(*(column.desc() for column in order) if newest else order)
         if tx.dialect == "postgresql":
             query = query.with_for_update(skip_locked=True)
-        found += _with_room(tx, query, rooms, limit - len(found))
+        found += _with_room(tx, query, rooms, limit - len(found), newest)
     return found
 
 
@@ -196,7 +232,7 @@ class _Rooms:
         return inf if self._most is None else min(self._slowed.get(domain, self._most), self._most)
 
 
-def _with_room(tx: Transaction, query: Select[*tuple[Any, ...]], rooms: _Rooms, limit: int) -> list[Key]:
+def _with_room(tx: Transaction, query: Select[*tuple[Any, ...]], rooms: _Rooms, limit: int, newest: bool) -> list[Key]:
     """Page on past what finds no room, without the domains that have become full meanwhile."""
     found: list[Key] = []
     page = query
@@ -208,7 +244,8 @@ def _with_room(tx: Transaction, query: Select[*tuple[Any, ...]], rooms: _Rooms, 
             break
         contact_id, seq, not_before, _ = rows[-1]
         last = tuple_(not_before, contact_id, seq, types=[UTCDateTime(), BigId, BigId])
-        page = query.where(tuple_(_d.not_before, _d.contact_id, _d.seq) > last)
+        place = tuple_(_d.not_before, _d.contact_id, _d.seq)
+        page = query.where(place < last if newest else place > last)
     return found
 
 

@@ -90,7 +90,7 @@ class Daemon:
         return [line for line in self.lines if line["event"] == name]
 
     def until_started(self) -> None:
-        until(lambda: '"event": "started"' in self.text or self.process.poll() is not None, 40, f"start: {self.text}")
+        until(lambda: '"event": "started"' in self.text or self.process.poll() is not None, 120, f"start: {self.text}")
         assert self.process.poll() is None, self.text
 
     def terminate(self) -> None:
@@ -99,7 +99,7 @@ class Daemon:
     def kill(self) -> None:
         self.process.kill()
 
-    def wait(self, seconds: float = 40) -> int:
+    def wait(self, seconds: float = 90) -> int:
         return self.process.wait(seconds)
 
     def end(self) -> int:

@@ -8,6 +8,7 @@ complaints(copy, marketing=True)              -> []
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,9 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import getaddresses
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nurture.domain.steps import MailKind
 from nurture.engine.preview import Somebody, example, mails, preview
@@ -28,6 +32,7 @@ from nurture.sending.transport import SmtpTransport
 from nurture.testing.outgoing import noon, relay_of
 from nurture.testing.smtp import Received, ScriptedServer
 
+DkimKey = ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 BASE_URL = "https://mail.northwind.example"
 # What people, or those who know their names, write into forms.
 NASTY = {
@@ -136,6 +141,20 @@ def over_the_wire(samples: Sequence[Sample], server: ScriptedServer) -> list[Rec
 
 async def _open() -> bool:
     return True
+
+
+def dkim_key(kind: str) -> DkimKey:
+    """A new private key, "rsa" or "ed25519"."""
+    return ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else rsa.generate_private_key(65537, 2048)
+
+
+def dkim_record(key: DkimKey) -> str:
+    """What stands in the DNS for it (RFC 6376, 8463)."""
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        kind, raw = "ed25519", key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    else:
+        kind, raw = "rsa", key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"v=DKIM1; k={kind}; p={base64.b64encode(raw).decode()}"
 
 
 def complaints(copy: Received, *, marketing: bool) -> list[str]:

@@ -1,7 +1,9 @@
 """`/metrics` in Prometheus' text format: what this process counted, and what the database says of the whole.
 
-Counters are this process's own, so scrape every daemon. Gauges marked as of the database are the same wherever they are
-scraped, and at most ten seconds old. Docs: the table in docs/operations.md is made from `METRICS`.
+Counters are this process's own, so scrape every daemon. What every daemon says of itself in its sign of life, twice a
+minute, stands beside them: so those without HTTP (`--workers`, other hosts) are seen as well. What is marked as of the
+database is the same wherever it is scraped, and at most ten seconds old. Docs: the table in docs/operations.md is made
+from `METRICS`.
 """
 
 from __future__ import annotations
@@ -67,6 +69,12 @@ METRICS = (
     Described("nurture_events_unprocessed", DATABASE, "events that no turn has seen"),
     Described("nurture_calls_waiting", DATABASE, "webhooks and alerts to be made"),
     Described("nurture_daemons", DATABASE, "daemons heard of in the last two minutes"),
+    Described(
+        "nurture_daemon_turns_total", DATABASE, "people each daemon has decided about, by its sign of life", ("daemon",)
+    ),
+    Described(
+        "nurture_daemon_mails_total", DATABASE, "attempts of each daemon by what came of them", ("daemon", "outcome")
+    ),
     Described("nurture_campaigns_paused", DATABASE, "campaigns paused by hand"),
     Described("nurture_on_hold", DATABASE, "1 while nothing may move until somebody confirms"),
     Described("nurture_sending_stopped", DATABASE, "1 after nurture stop-sending"),
@@ -132,6 +140,11 @@ def _of_database(seen: Seen) -> Iterable[Metric]:
     yield _metric("nurture_events_unprocessed", queue.unprocessed)
     yield _metric("nurture_calls_waiting", queue.calls)
     yield _metric("nurture_daemons", len(standing.alive))
+    yield _metric("nurture_daemon_turns_total", {(one.owner,): one.said.get("turns", 0) for one in standing.alive})
+    mails: Samples = {
+        (one.owner, outcome): number for one in standing.alive for outcome, number in one.said.get("mails", {}).items()
+    }
+    yield _metric("nurture_daemon_mails_total", mails)
     yield _metric("nurture_campaigns_paused", len(standing.paused))
     yield _metric("nurture_on_hold", standing.hold is not None)
     yield _metric("nurture_sending_stopped", standing.stopped is not None)

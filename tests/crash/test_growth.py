@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from nurture.testing.processes import Shop, until
 from nurture.testing.smtp import ScriptedServer
@@ -57,14 +62,54 @@ def test_daemons_that_die_and_a_server_that_restarts_lose_nothing_and_repeat_not
     postgres_server.drop(url)
 
 
+@pytest.mark.lab
+@pytest.mark.parametrize("rows", [100_000])
+def test_a_large_import_beside_a_daemon_makes_nobody_wait(
+    shop: Shop, server: ScriptedServer, tmp_path: Path, rows: int
+) -> None:
+    """One person after the other signs up while the command line takes in a file; each has her mail at once."""
+    people = tmp_path / "people.csv"
+    people.write_text("email,name\n" + "".join(f"row{n}@people.example,Name {n}\n" for n in range(rows)))
+    daemon = shop.start()
+    daemon.until_started()
+    command = [
+        sys.executable,
+        "-m",
+        "nurture",
+        "contacts",
+        "import",
+        str(people),
+        "--yes",
+        "--consent-source",
+        "a test",
+    ]
+    importing = subprocess.Popen(
+        command, cwd=shop.folder, env=shop.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    waited = []
+    while importing.poll() is None:
+        shop.people(1)
+        told = time.monotonic()
+        shop.until_sent(shop.told)
+        waited.append(time.monotonic() - told)
+    said, _ = importing.communicate()
+    assert importing.returncode == 0, said
+    shop.until_settled(shop.told)
+    assert daemon.end() == 0, daemon.text
+    assert [line for line in daemon.lines if line["level"] in {"warning", "error"}] == []
+    assert len(waited) >= 5, "the import was over too soon to be in the way"
+    assert sorted(waited)[len(waited) * 99 // 100] < 2, waited
+    with shop.app.database.read() as tx:
+        assert tx.execute(text("SELECT count(*) FROM contacts")).scalar_one() == rows + shop.told
+    shop.check()
+
+
 def everything_is_settled(shop: Shop) -> bool:
     states = shop.states()
     return states["sent"] + states["unknown"] == shop.told
 
 
 def nobody_is_stuck(shop: Shop) -> bool:
-    from sqlalchemy import text
-
     with shop.app.database.read() as tx:
         left = tx.execute(text("SELECT count(*) FROM due")).scalar_one()
         held = tx.execute(text("SELECT count(*) FROM deliveries WHERE owner IS NOT NULL")).scalar_one()

@@ -39,6 +39,18 @@ def test_a_month_after_the_31st_is_the_end_of_february_and_waits_count_from_wher
     assert life.sent == ["2028-01-31 09:00 one", "2028-02-29 09:00 two", "2028-03-29 09:00 three"]
 
 
+def test_months_counted_from_one_date_keep_its_day() -> None:
+    """31 January, 29 February, 31 March: where the day matters, each wait names the date it counts from."""
+    steps = "".join(f"  - wait_until: contact.since + {n} months\n  - {{id: m{n}, send: a/a}}\n" for n in (1, 2, 3))
+    life = Life(
+        programme(f"start: {{event: X}}\nsteps:\n{steps}"),
+        start="2028-01-31 09:00", zone="Europe/Berlin", attributes={"since": "2028-01-31"},
+    )  # fmt: skip
+    life.event("X")
+    life.until("+100 days")
+    assert life.sent == ["2028-02-29 00:00 m1", "2028-03-31 00:00 m2", "2028-04-30 00:00 m3"]
+
+
 @pytest.mark.parametrize(("year", "wished"), [(2027, ["2027-02-28"]), (2028, ["2028-02-29"]), (2100, ["2100-02-28"])])
 def test_a_birthday_on_the_leap_day_has_one_wish_in_every_year(year: int, wished: list[str]) -> None:
     rules = programme("start: {date: contact.birthday}\nsteps:\n  - {id: wish, send: a/a}\n")

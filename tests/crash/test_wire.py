@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import dkim
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nurture.domain.steps import MailKind
 from nurture.engine.revisions import Applied, assemble
 from nurture.language.source import read_project
 from nurture.rendering.dkim import OVERSIGNED, SIGNED, DkimSigner
 from nurture.testing.smtp import Received, ScriptedServer
-from nurture.testing.wire import NASTY, Sample, complaints, over_the_wire, starter_mails
+from nurture.testing.wire import (
+    NASTY,
+    DkimKey,
+    Sample,
+    complaints,
+    dkim_key,
+    dkim_record,
+    over_the_wire,
+    starter_mails,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -34,21 +39,12 @@ def starter() -> Applied:
 
 
 @cache
-def key(kind: str) -> Any:
-    return ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else rsa.generate_private_key(65537, 2048)
+def key(kind: str) -> DkimKey:
+    return dkim_key(kind)
 
 
 def signer(kind: str) -> DkimSigner:
     return DkimSigner("northwind.example", "s1", key(kind))
-
-
-def record(kind: str) -> bytes:
-    public = key(kind).public_key()
-    if kind == "ed25519":
-        raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
-    else:
-        raw = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return f"v=DKIM1; k={kind}; p={base64.b64encode(raw).decode()}".encode()
 
 
 @pytest.fixture(scope="module", params=[5, pytest.param(1, marks=pytest.mark.lab)], ids=["some", "all"])
@@ -122,7 +118,7 @@ def test_the_text_has_the_links_of_the_html_and_none_of_its_entities(shipped: Ma
 
 
 def verified(data: bytes, kind: str) -> bool:
-    return bool(dkim.DKIM(data).verify(dnsfunc=lambda _name, **_: record(kind)))
+    return bool(dkim.DKIM(data).verify(dnsfunc=lambda _name, **_: dkim_record(key(kind)).encode()))
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ed25519"])

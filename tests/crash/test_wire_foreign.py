@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import shutil
@@ -14,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nurture.engine.revisions import assemble
 from nurture.language.source import read_project
 from nurture.rendering.dkim import DkimSigner
-from nurture.testing.wire import NASTY, Sample, starter_mails
+from nurture.testing.name_server import TextRecords
+from nurture.testing.wire import NASTY, Sample, dkim_key, dkim_record, starter_mails
 
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +28,7 @@ Program = Callable[[str], str]
 
 @pytest.fixture(scope="module")
 def node(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with mailparser and mailauth installed from npm."""
+    """A folder with mailparser, postal-mime and mailauth installed from npm."""
     folder = tmp_path_factory.mktemp("node")
     for name in ("package.json", "read.js"):
         shutil.copy(Path(__file__).parent / "node" / name, folder)
@@ -51,25 +49,17 @@ def read_by_node(node: Path, program: Program, samples: list[Sample], records: d
     return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
-def record(key: Any) -> str:
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        kind, raw = "ed25519", key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    else:
-        kind, raw = "rsa", key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return f"v=DKIM1; k={kind}; p={base64.b64encode(raw).decode()}"
-
-
 def squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ed25519"])
 def test_another_language_reads_and_verifies_the_same_mail(node: Path, program: Program, kind: str) -> None:
-    key = ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else rsa.generate_private_key(65537, 2048)
+    key = dkim_key(kind)
     signer = DkimSigner("northwind.example", "s1", key)
     applied = assemble(read_project(ROOT))
     samples = [*starter_mails(applied, NOW, signer=signer), *starter_mails(applied, NOW, NASTY, signer)]
-    told = read_by_node(node, program, samples, {"s1._domainkey.northwind.example": record(key)})
+    told = read_by_node(node, program, samples, {"s1._domainkey.northwind.example": dkim_record(key)})
     assert len(told) == len(samples) > 300
     for sample, theirs in zip(samples, told, strict=True):
         ours = message_from_bytes(sample.mail.data, policy=policy.default)
@@ -79,8 +69,33 @@ def test_another_language_reads_and_verifies_the_same_mail(node: Path, program: 
         assert len(theirs["to"]) == len(ours["To"].addresses) == 1
         assert theirs["messageId"] == str(ours["Message-ID"])
         text, html = (part.get_content() for part in ours.iter_parts())  # type: ignore[attr-defined]
-        assert squeezed(theirs["text"]) == squeezed(text), sample.name
-        assert squeezed(theirs["html"]) == squeezed(html), sample.name
+        for words in (theirs, theirs["postal"]):
+            assert squeezed(words["text"]) == squeezed(text), sample.name
+            assert squeezed(words["html"]) == squeezed(html), sample.name
+        assert squeezed(theirs["postal"]["subject"] or "") == squeezed(str(ours["Subject"])), sample.name
+        assert [one["address"] for one in theirs["postal"]["to"]] == [one["address"] for one in theirs["to"]]
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+def test_opendkim_verifies_the_signature_and_no_altered_mail(program: Program, tmp_path: Path, kind: str) -> None:
+    """It asks the DNS and nothing else, so it is given one: our own, for its eyes only."""
+    key = dkim_key(kind)
+    applied = assemble(read_project(ROOT))
+    samples = list(starter_mails(applied, NOW, signer=DkimSigner("northwind.example", "s1", key)))
+    (tmp_path / "resolv.conf").write_text("nameserver 127.53.53.53\n")
+    bound = f"mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec {program('opendkim-testmsg')}"
+
+    def judged(data: bytes) -> tuple[int, bytes]:
+        command = [program("unshare"), "--mount", "sh", "-c", bound]
+        done = subprocess.run(command, input=data, capture_output=True, timeout=60, check=False)
+        return done.returncode, done.stderr
+
+    with TextRecords({"s1._domainkey.northwind.example": dkim_record(key)}, "127.53.53.53"):
+        for sample in {sample.name.partition(" ")[0]: sample for sample in samples}.values():
+            assert judged(sample.mail.data) == (0, b""), sample.name
+        altered = samples[0].mail.data.replace(b"Subject: ", b"Subject: Not ", 1)
+        code, said = judged(altered)
+    assert code != 0, said
 
 
 _STATUS = re.compile(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from nurture.domain.delivery import DeliveryState
 from nurture.domain.ledger import Fact, FactKind, Reason
@@ -15,7 +15,7 @@ from nurture.domain.steps import MailKind
 from nurture.storage import reports
 from nurture.storage.deliveries import Hold, in_flight_by_domain, release
 from nurture.storage.outcomes import Outcome, Rescued, record_outcomes, rescue
-from nurture.storage.tables import deliveries
+from nurture.storage.tables import deliveries, enrolments
 
 World = Any
 ACCEPTED = Attempt(Phase.DONE, 250, "2.0.0", "queued")
@@ -45,6 +45,37 @@ def test_claims_go_by_kind_then_priority_then_time(world: World) -> None:
     first = [claim.delivery.step for claim in world.claim(limit=2)]
     assert [*first, *(claim.delivery.step for claim in world.claim())] == ["receipt", "high", "early", "late", "low"]
     assert world.claim() == []
+
+
+def test_the_newest_may_be_asked_for_and_kinds_and_priorities_still_go_first(world: World) -> None:
+    for hours in (3, 1, 2, 4):
+        person = world.person(f"p{hours}@full.example")
+        world.plan(person, step=f"h{hours}", not_before=world.now - timedelta(hours=hours))
+    world.plan(world.person("z@free.example"), step="high", priority=90, not_before=world.now - timedelta(hours=9))
+    assert [claim.delivery.step for claim in world.claim(limit=2, newest=True, per_domain=3)] == ["high", "h1"]
+    assert [claim.delivery.step for claim in world.claim(limit=2, newest=True, per_domain=3)] == ["h2", "h3"]
+
+
+def test_one_whose_rows_cannot_be_read_is_put_off_alone_and_the_ledger_says_why(world: World) -> None:
+    """As a newer version may have written them."""
+    people = [world.person(f"p{number}@people.example") for number in range(4)]
+    plans = [world.plan(person) for person in people]
+    with world.database.write() as tx:
+        odd = {"grants": {"spring": {"offer": "spring"}}}
+        tx.execute(update(enrolments).where(enrolments.c.contact_id == people[1]).values(odd))
+    told: list[Any] = []
+    claims = world.claim(on_unread=lambda key, error: told.append((key, type(error))))
+    assert [claim.contact.id for claim in claims] == [people[0], *people[2:]]
+    assert told == [((people[1], plans[1].seq), KeyError)]
+    assert world.states() == ["claimed", "planned", "claimed", "claimed"]
+    with world.database.read() as tx:
+        failed = [line.fact for line in reports.ledger_of(tx, people[1]) if line.fact.kind is FactKind.FAILED]
+    assert [(fact.step, fact.delivery, fact.reason) for fact in failed] == [("reminder", plans[1].seq, Reason.ERROR)]
+    assert world.claim() == []
+    with world.database.write() as tx:
+        tx.execute(update(enrolments).values(grants={}))
+    world.now += timedelta(hours=1)
+    assert [claim.contact.id for claim in world.claim("another")] == [people[1]]
 
 
 def test_a_claim_brings_everything_its_mail_is_made_of(world: World) -> None:

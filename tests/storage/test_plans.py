@@ -84,7 +84,8 @@ def _scanned_by_postgres(raw: Any, statement: str, values: Any) -> list[str]:
 
 def test_the_way_of_a_mail_looks_everything_up(world: Any, statements: list[tuple[str, Any]]) -> None:
     person = world.person()
-    first, second = world.plan(person), world.plan(person, step="second")
+    first, second, _ = (world.plan(person, step=step) for step in ("first", "second", "third"))
+    world.claim(limit=1, newest=True, per_domain=5)
     claims = world.claim(per_domain=5)
     world.gate(claims[:1])
     with world.database.write() as tx:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from nurture.storage.events import Arrival, store_events
@@ -19,7 +20,7 @@ from nurture.storage.tables import contacts, deliveries, due, events
 from nurture.storage.types import sql
 
 World = Any
-WORKERS, PEOPLE = 4, 400
+WORKERS, PEOPLE, CROWD = 4, 400, 1200
 
 
 def race(world: World, url: str, what: str) -> list[list[Any]]:
@@ -48,10 +49,10 @@ def race(world: World, url: str, what: str) -> list[list[Any]]:
     return got
 
 
-def populate(world: World) -> None:
+def populate(world: World, people: int = PEOPLE) -> None:
     arrivals = [
         Arrival(who=Identity(email=f"p{n}@example.com"), name="Viewed", at=world.now, source="shop", message_id=str(n))
-        for n in range(PEOPLE)
+        for n in range(people)
     ]
     with world.database.write() as tx:
         store_events(tx, arrivals, world.now)
@@ -75,14 +76,15 @@ def test_turns_are_taken_once_and_caps_hold(world: World, database_url: str) -> 
     assert count(world, select(func.count()).select_from(events).where(sql("processed_at IS NULL"))) == 0
 
 
-def test_each_mail_is_gated_and_sent_by_one_of_them(world: World, database_url: str) -> None:
-    populate(world)
+@pytest.mark.parametrize("people", [PEOPLE, pytest.param(CROWD, marks=pytest.mark.lab)])
+def test_each_mail_is_gated_and_sent_by_one_of_them(world: World, database_url: str, people: int) -> None:
+    populate(world, people)
     race(world, database_url, "turns")
     got = race(world, database_url, "mails")
     sent = Counter(tuple(key) for each in got for key in each)
-    assert len(sent) == PEOPLE
+    assert len(sent) == people
     assert set(sent.values()) == {1}
-    assert world.states() == ["sent"] * PEOPLE
+    assert world.states() == ["sent"] * people
 
 
 def test_the_same_events_told_by_all_at_once_are_stored_once(world: World, database_url: str) -> None:

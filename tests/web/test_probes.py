@@ -128,6 +128,18 @@ def test_what_the_database_says_is_scraped(house: House, site: Served) -> None:
     assert found["nurture_database_bytes"][()] > 10_000
 
 
+def test_one_scrape_tells_of_the_work_of_every_daemon(house: House, site: Served) -> None:
+    """Of several workers only one has the port."""
+    for number in (1, 2):
+        said = {"owner": f"host-{number}", "turns": 10 * number, "mails": {"sent": number, "unknown": 1}}
+        sign_of_life(house.database, house.now, None, said)
+    found = scraped(site)
+    assert found["nurture_daemon_turns_total"] == {("host-1",): 10, ("host-2",): 20}
+    assert found["nurture_daemon_mails_total"] == {
+        ("host-1", "sent"): 1, ("host-1", "unknown"): 1, ("host-2", "sent"): 2, ("host-2", "unknown"): 1,
+    }  # fmt: skip
+
+
 def test_the_database_is_asked_for_metrics_at_most_every_ten_seconds(
     house: House, site: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +160,7 @@ def test_the_database_is_asked_for_metrics_at_most_every_ten_seconds(
 def test_every_metric_that_is_told_of_is_there_and_no_other(house: House, site: Served) -> None:
     house.app.vitals.came_round(house.clock.monotonic())
     house.app.vitals.mails["sent"] = 1
+    sign_of_life(house.database, house.now, "535 no", {"owner": "host-1", "turns": 1, "mails": {"sent": 1}})
     scraped(site)
     told = {one.name for one in METRICS}
     assert {name for name in scraped(site) if name.startswith("nurture_")} == told

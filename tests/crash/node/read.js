@@ -1,8 +1,10 @@
-// Reads mails (one JSON line {path, records} each on stdin), answers with what mailparser and mailauth make of them.
+// Reads mails (one JSON line {path, records} each on stdin), answers with what mailparser, postal-mime and mailauth
+// make of them.
 const fs = require("fs");
 const readline = require("readline");
 const { dkimVerify } = require("mailauth/lib/dkim/verify");
 const { simpleParser } = require("mailparser");
+const postal = import("postal-mime");
 
 async function read({ path, records }) {
   const data = fs.readFileSync(path);
@@ -13,6 +15,7 @@ async function read({ path, records }) {
     missing.code = "ENOTFOUND";
     throw missing;
   };
+  const { subject, to, text, html } = await (await postal).default.parse(data);
   const found = await dkimVerify(data, { resolver });
   return {
     subject: mail.subject,
@@ -21,6 +24,7 @@ async function read({ path, records }) {
     messageId: mail.messageId,
     text: mail.text,
     html: mail.html,
+    postal: { subject, to, text, html },
     dkim: found.results.map((one) => one.status.result),
   };
 }
