@@ -89,6 +89,7 @@ class Dispatcher:
         # gate on the same connection, so that no more than one mail per connection can end unknown.
         self._marks: GroupCommit[GateRequest | Outcome, bool | DatabaseFault] = GroupCommit(self._commit, executor)
         self._tasks: dict[Hold, asyncio.Task[None]] = {}
+        self.in_order = False  # always whoever has waited longest, for stories that are told twice
         self._newest_next = False
         self._has_strays = False  # claims whose commit may stand, though we never heard of it
         self._change, self._gathered, self._ended = asyncio.Event(), asyncio.Event(), 0
@@ -113,7 +114,7 @@ class Dispatcher:
             return 0
         loop = asyncio.get_running_loop()
         held = list(self._tasks) if self._has_strays else None
-        newest = self._newest_next and room > 1
+        newest = self._newest_next and not self.in_order
         work = partial(self._claim, applied, room, self._slowed(), held, newest=newest)
         try:
             claims = await loop.run_in_executor(self._executor, work)

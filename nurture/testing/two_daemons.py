@@ -88,7 +88,9 @@ class Daemons:
         self.engines = [self._engine(), self._engine()]
 
     def _engine(self) -> Engine:
-        return self.house.another_app().engine(EVERY_ROLE, Wire(self))
+        engine = self.house.another_app().engine(EVERY_ROLE, Wire(self))
+        engine.dispatcher.in_order = True
+        return engine
 
     def _at_rcpt(self, _line: str) -> Act | None:
         return say("451 4.3.0 busy, come back later") if self.relay == "busy" else None

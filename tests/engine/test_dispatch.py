@@ -74,6 +74,7 @@ async def until(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 
 SLOW = {"timeouts": brisk(dot=0.4, data=0.4, rcpt=0.4)}
+STARTS = ("Newsletter Subscribed", "Signed Up")
 D = DeliveryState
 WIRE = {
     "accepted": ({}, D.SENT, "sent accepted", "done", 250, None),
@@ -551,6 +552,29 @@ def test_each_provider_gets_no_more_than_it_may_at_once(build: Build, scripted: 
     assert len(server.messages) == 31
     assert "last@small.example" in [mail.recipient for mail in server.messages[:8]]
     assert server.most_at_once <= 4
+
+
+def test_behind_a_backlog_every_other_claim_is_of_the_freshest(build: Build, scripted: Scripted) -> None:
+    """A relay was away; who signs up just now does not wait for everybody who did meanwhile."""
+    server = scripted()
+    house = build(server=server, relay={"connections": 2})
+    people = [f"p{number}@people.example" for number in range(40)]
+    house.take(*(IncomingEvent(name=name, email=email) for email in people for name in STARTS))
+    house.advance()
+    house.pass_time("+10 minutes")
+    house.take(*(IncomingEvent(name=name, email=ANA) for name in STARTS))
+    house.advance()
+
+    async def live() -> None:
+        async with house.engine() as engine:
+            engine.dispatcher._capacity = 4
+            await engine.pump.drain()
+
+    asyncio.run(live())
+    order = [mail.recipient for mail in server.messages]
+    assert len(order) == 41
+    assert order.index(ANA) < 10
+    assert order.index(people[0]) < 10, "who has waited longest goes on waiting for nobody"
 
 
 def test_only_what_a_role_does_is_done(build: Build, scripted: Scripted) -> None:
