@@ -75,7 +75,7 @@ def _is_due(case: Case, wish: Wish) -> bool:
             in_quiet = quiet is not None and quiet.contains(since.astimezone(case.zone).time())
             reason = Reason.QUIET_HOURS if in_quiet else Reason.SEND_WINDOW
             case.note(FactKind.POSTPONED, reason, enrolment=enrolment, step=send.id, until=due)
-    if not is_open(case, wish.campaign):
+    if not is_open(wish.campaign, case.paused):
         if enrolment.due_at is not None and enrolment.due_at <= case.now:
             enrolment.due_at = None  # whoever resumes the campaign wakes its people
             case.touch(enrolment)

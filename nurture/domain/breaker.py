@@ -64,6 +64,8 @@ class Breaker:
             return self  # a straggler from before it opened
         if self.state is BreakerState.HALF_OPEN:
             return self._probed(failed, verdict.scope, now, why)
+        if not failed and self.ramp_from is None and len(self.recent) == WINDOW and not any(self.recent):
+            return self  # all is well, as it was
         recent = (*self.recent, failed)[-WINDOW:]
         if verdict.scope is Scope.RELAY_MISCONFIGURED:
             return _opened(now, LAST_PROBE, why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -298,6 +299,6 @@ def _outgoing(case: Case, enrolment: Enrolment, kind: str, name: str, step: str,
     case.note(FactKind.CALLED if kind == "webhook" else FactKind.ALERTED, enrolment=enrolment, step=step, name=name)
 
 
-def is_open(case: Case, campaign: Campaign) -> bool:
+def is_open(campaign: Campaign, paused: Container[str]) -> bool:
     """Mails of a paused or withdrawn campaign are held where they are; time goes on."""
-    return campaign.status in {CampaignStatus.LIVE, CampaignStatus.ARCHIVED} and campaign.name not in case.paused
+    return campaign.status in {CampaignStatus.LIVE, CampaignStatus.ARCHIVED} and campaign.name not in paused

@@ -64,15 +64,16 @@ def recheck(programme: Programme, snapshot: Snapshot, delivery: Delivery, now: d
     send = _send(campaign, delivery.step)
     if send is None:
         return Dropped(DeliveryState.CANCELLED, Reason.MOVED_BY_EDIT)
-    case = Case(programme, snapshot, now)
-    if not is_open(case, campaign):
+    if not is_open(campaign, snapshot.paused):
         return NotNow(now + HELD, Reason.CAMPAIGN_PAUSED)
     reason = ineligible(snapshot.contact, delivery.kind, campaign.topic, now)
     if reason is not None:
         return Dropped(DeliveryState.SKIPPED, reason)
-    dropped = _stopped(case, campaign) or _condition(case, enrolment, send)
-    if dropped is not None:
-        return dropped
+    if campaign.segment_stops or send.condition is not None or send.offer is not None:
+        case = Case(programme, snapshot, now)
+        dropped = _stopped(case, campaign) or _condition(case, enrolment, send)
+        if dropped is not None:
+            return dropped
     allowed = allowed_from(programme, campaign, send, now, snapshot.contact.zone)
     if allowed > delivery.expires_at:
         return Dropped(DeliveryState.EXPIRED, Reason.QUIET_HOURS, {"opens_at": allowed.isoformat()})
@@ -91,8 +92,6 @@ def _send(campaign: Campaign, step: str) -> Send | None:
 
 def _stopped(case: Case, campaign: Campaign) -> Dropped | None:
     """Time alone may have brought her into a segment that ends the campaign, before her next turn sees it."""
-    if not campaign.segment_stops:
-        return None
     facts = case.facts()
     for stop in campaign.segment_stops:
         if case.programme.segments[stop.segment].holds(facts):

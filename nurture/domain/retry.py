@@ -103,7 +103,7 @@ class Verdict:
 def classify(attempt: Attempt) -> Verdict:
     """The verdict on an attempt: total, and the same for the same values. RELAY faults never touch the person."""
     if attempt.phase is Phase.DONE:
-        return Verdict(DeliveryState.SENT, None, Reason.ACCEPTED)
+        return _ACCEPTED
     if attempt.code is None:
         return _by_fault(attempt)
     if attempt.phase in _CONNECTING:
@@ -116,6 +116,7 @@ def classify(attempt: Attempt) -> Verdict:
 
 
 _CONNECTING = frozenset({Phase.CONNECT, Phase.TLS, Phase.AUTH})
+_ACCEPTED = Verdict(DeliveryState.SENT, None, Reason.ACCEPTED)
 _DOWN = Verdict(DeliveryState.DEFERRED, Scope.RELAY_DOWN, Reason.RELAY, Retry.WHEN_RELAY_IS_BACK, uses_try=False)
 _MISCONFIGURED = replace(_DOWN, scope=Scope.RELAY_MISCONFIGURED, alarm=True)
 _PUT_OFF = Verdict(DeliveryState.DEFERRED, Scope.RECIPIENT, Reason.RELAY, Retry.SCHEDULED)

@@ -1,7 +1,8 @@
 """Dispatch: claimed delivery -> recheck -> mail -> wire up to the dot -> gate -> dot -> outcome.
 
-Model: a bounded number of deliveries are in flight, each a task that ends in exactly one outcome. Gates and outcomes of
-all of them are committed in groups. No dot is on the wire whose gate is not durable.
+Model: a bounded number of deliveries are in flight, taken one after the other by senders, which are tasks; each ends in
+exactly one outcome. Gates and outcomes of all of them are committed in groups. No dot is on the wire whose gate is not
+durable.
 Failure: what is claimed and not gated goes again; what is gated and has no outcome is `unknown` (docs/guarantees.md).
 A database that cannot take an outcome is asked again until it can: the relay's answer must not be lost.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -40,7 +42,7 @@ from nurture.storage.snapshots import load_snapshots
 LEASE = timedelta(seconds=60)
 HEARTBEAT = 15.0  # seconds; a lease survives three missed beats
 LAST_WORDS = 5.0  # seconds to record outcomes in, however short the grace
-GATHER, GROUP = 0.02, 100  # seconds, mails: what `gather` waits for, whichever comes first
+GATHER, GROUP = 0.1, 100  # seconds, mails: what `gather` waits for, whichever comes first
 DATABASE_PAUSE = 1.0  # seconds between tries to record an outcome
 _ABOUT_A_ROW = frozenset({Fault.DUPLICATE, Fault.INVALID, Fault.OTHER})
 
@@ -88,9 +90,11 @@ class Dispatcher:
         # Gates and outcomes share their commits: it halves them, and what comes of a mail is durable before the next
         # gate on the same connection, so that no more than one mail per connection can end unknown.
         self._marks: GroupCommit[GateRequest | Outcome, bool | DatabaseFault] = GroupCommit(self._commit, executor)
-        self._tasks: dict[Hold, asyncio.Task[None]] = {}
         self.in_order = False  # always whoever has waited longest, for stories that are told twice
         self._newest_next = False
+        self._queue: deque[tuple[Hold, Applied, Claimed, Snapshot]] = deque()  # claimed, and not begun
+        self._held: dict[Hold, None] = {}  # all that has no outcome yet, the oldest first
+        self._senders: set[asyncio.Task[None]] = set()
         self._has_strays = False  # claims whose commit may stand, though we never heard of it
         self._change, self._gathered, self._ended = asyncio.Event(), asyncio.Event(), 0
         self._heart: asyncio.Task[None] | None = None
@@ -100,7 +104,7 @@ class Dispatcher:
 
     @property
     def in_flight(self) -> int:
-        return len(self._tasks)
+        return len(self._held)
 
     @property
     def is_stopping(self) -> bool:
@@ -108,12 +112,12 @@ class Dispatcher:
 
     async def fill(self, applied: Applied) -> int:
         """Claim as much as there is room for, and set it on its way; how many."""
-        room = min(self._capacity, self._transport.room(self._capacity)) - len(self._tasks)
+        room = min(self._capacity, self._transport.room(self._capacity)) - len(self._held)
         room = self.allowance.room(room) if room > 0 else 0
         if room <= 0 or self._stopping:
             return 0
         loop = asyncio.get_running_loop()
-        held = list(self._tasks) if self._has_strays else None
+        held = list(self._held) if self._has_strays else None
         newest = self._newest_next and not self.in_order
         work = partial(self._claim, applied, room, self._slowed(), held, newest=newest)
         try:
@@ -130,22 +134,37 @@ class Dispatcher:
             return 0
         for claimed, snapshot in claims:
             hold = Hold(*claimed.key, claimed.epoch)
-            task = loop.create_task(self._deliver(applied, claimed, snapshot))
-            self._tasks[hold] = task
-            task.add_done_callback(partial(self._forget, hold))
+            self._held[hold] = None
+            self._queue.append((hold, applied, claimed, snapshot))
+        for _ in range(min(len(claims), self._capacity - len(self._senders))):
+            self._senders.add(loop.create_task(self._send()))
         if claims and self._heart is None:
             self._heart = loop.create_task(self._beat())
         return len(claims)
 
-    def _forget(self, hold: Hold, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(hold, None)
+    async def _send(self) -> None:
+        """One mail after the other, until none waits."""
+        myself = asyncio.current_task()
+        assert myself is not None
+        try:
+            while self._queue:
+                hold, applied, claimed, snapshot = self._queue.popleft()
+                try:
+                    await self._deliver(applied, claimed, snapshot)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+                    self._journal.error("delivery lost", **_who(claimed), error=_told(error))
+                finally:
+                    self._forget(hold)
+        finally:
+            self._senders.discard(myself)  # at once: whoever fills the queue next counts on those that are left
+
+    def _forget(self, hold: Hold) -> None:
+        del self._held[hold]
         self._ended += 1
-        if self._ended >= GROUP or not self._tasks:
+        if self._ended >= GROUP or not self._held:
             self._gathered.set()
         self._change.set()
         self.on_end()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._journal.error("delivery lost", contact=hold.contact_id, delivery=hold.seq, error=_told(error))
 
     async def wait(self, at_most: float) -> None:
         """Until something in flight has ended since the last call, or `at_most` seconds have passed."""
@@ -159,7 +178,7 @@ class Dispatcher:
         await self._until(self._gathered, GATHER)
 
     async def _until(self, event: asyncio.Event, at_most: float) -> None:
-        if self._tasks:
+        if self._held:
             with suppress(TimeoutError):
                 async with asyncio.timeout(at_most):
                     await event.wait()
@@ -168,16 +187,25 @@ class Dispatcher:
         """Claim no more; let what is on the wire end for `grace` seconds; give the rest back untried."""
         self._stopping = True
         end = asyncio.get_running_loop().time() + grace
-        await self._transport.close(grace)
-        if self._tasks:  # the wire is done with them: what is left is to write down what came of it
+        await asyncio.gather(self._transport.close(grace), self._drop_queue())
+        if self._senders:  # the wire is done with them: what is left is to write down what came of it
             left = max(end - asyncio.get_running_loop().time(), LAST_WORDS)
-            _, late = await asyncio.wait(list(self._tasks.values()), timeout=left)
-            for task in late:
-                task.cancel()
+            _, late = await asyncio.wait(list(self._senders), timeout=left)
+            for sender in late:
+                sender.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         if self._heart is not None:
             self._heart.cancel()
             await asyncio.gather(self._heart, return_exceptions=True)
+
+    async def _drop_queue(self) -> None:
+        """What no sender has begun goes back as one."""
+        queued = list(self._queue)
+        self._queue.clear()
+        if queued:
+            await self._give_back([claimed for _, _, claimed, _ in queued], self._clock())
+        for hold, *_ in queued:
+            self._forget(hold)
 
     # --- in the database thread
 
@@ -359,7 +387,7 @@ class Dispatcher:
         while True:
             await asyncio.sleep(HEARTBEAT)
             try:
-                await self._in_thread(self._extend, list(self._tasks))
+                await self._in_thread(self._extend, list(self._held))
             except Exception as error:  # noqa: BLE001 - a heart that stopped for one error would lose every lease
                 self._journal.warning("leases not extended", error=_told(error))
 

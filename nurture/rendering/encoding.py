@@ -55,6 +55,14 @@ def _folded(line: str, width: int = _WIDTH) -> str:
     return "\r\n".join(out)
 
 
+def _folded_plain(text: str) -> str:
+    """A long text without escapes, closed by a soft line break: cut where it happens to be, if that is allowed."""
+    lines = [text[at : at + _WIDTH - 1] for at in range(0, len(text), _WIDTH - 1)]
+    if any(line.startswith((".", "From ")) for line in lines):
+        return _softly_ended(_folded(text))
+    return "=\r\n".join(lines) + "=\r\n"
+
+
 def piece(text: str) -> str:
     """Encoded text, closed by a soft line break unless it ends in a line end."""
     if not text:
@@ -90,7 +98,7 @@ def finalizer(*, html: bool) -> Callable[[Any], str]:
                 return known
             text = str(escape(value)) if html else value
             if _PLAIN.match(text):
-                encoded = text + "=\r\n" if len(text) < _WIDTH else _softly_ended(_folded(text))
+                encoded = text + "=\r\n" if len(text) < _WIDTH else _folded_plain(text)
             else:
                 encoded = piece(text)
             if len(value) < 200:

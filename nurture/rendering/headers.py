@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from nurture.rendering.addresses import is_plain_phrase, wire_address
 
@@ -97,6 +98,7 @@ def display_words(display: str, first_width: int = WIDTH) -> list[str]:
     return encoded_words(display, first_width)
 
 
+@lru_cache(maxsize=64)  # many mails are planned in one moment
 def date(instant: datetime) -> str:
     """RFC 5322 date and time, in UTC, whatever the process's locale is."""
     utc = instant.astimezone(UTC)

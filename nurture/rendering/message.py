@@ -7,6 +7,7 @@ them. Headers: RFC 5322, RFC 8058 (one-click unsubscribe), RFC 2919 (List-Id), R
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,6 +18,8 @@ from nurture.rendering.headers import HeaderError, checked, date, display_words,
 from nurture.rendering.renderer import Rendered
 
 MAX_LINE = 998
+_ID = re.compile("[!-;=?A-~]+@[!-;=?A-~]+")
+_WAY = re.compile("[!-+.-;=?-~-]+")  # no comma and no bracket, which end it
 _BROKEN = ("\0", "\r\n\r\n", "\r\n.")
 _PART = "Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 
@@ -137,14 +140,13 @@ def _unsubscribe(url: str | None, mailto: str | None) -> list[str]:
 
 
 def _way(address: str, scheme: str) -> str:
-    if not address.startswith(scheme) or any(sign in address for sign in "<>, "):
+    if not address.startswith(scheme) or not _WAY.fullmatch(address):
         raise HeaderError(f"List-Unsubscribe needs one {scheme} address, not {address!r:.80}")
-    return checked("List-Unsubscribe", address)
+    return address
 
 
 def _message_id(value: str) -> str:
-    left, at, right = checked("Message-ID", value).partition("@")
-    if not left or not at or any(sign in value for sign in "<> ") or "@" in right:
+    if not _ID.fullmatch(value):
         raise HeaderError(f"Message-ID must be token@domain, not {value!r:.80}")
     return value
 

@@ -128,7 +128,7 @@ class Daemons:
         engine = self.engines[which]
         engine.shut_down()
         inside = engine.dispatcher
-        tasks = [*inside._tasks.values(), *([inside._heart] if inside._heart is not None else [])]  # noqa: SLF001
+        tasks = [*inside._senders, *([inside._heart] if inside._heart is not None else [])]  # noqa: SLF001
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
