@@ -1,8 +1,8 @@
 """The program under test, as a child process: everything that is due is decided, built, sent and written down.
 
-`python -m benchmarks.program FOLDER DATABASE_URL RELAY_PORT [CONNECTIONS]` prints one line of JSON:
+`python -m benchmarks.program FOLDER DATABASE_URL RELAY_PORT [CONNECTIONS [parts]]` prints one line of JSON:
 mails, seconds of wall clock and of processor from the first look at the queue to the last outcome, and memory on the
-way. Starting Python and compiling the one template come before the clock.
+way; with `parts` also where the time went. Starting Python and compiling the one template come before the clock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import shop
+from benchmarks import parts, shop
 from nurture.app import Engine
 from nurture.daemon.memory import settle
 
@@ -27,14 +27,17 @@ def main(arguments: list[str]) -> None:
     connections = int(arguments[3]) if len(arguments) > 3 else shop.CONNECTIONS
     app = shop.open_app(folder, url, port, connections)
     app.applied().renderer.template("hello")
+    spent = parts.account() if "parts" in arguments else None
     settle()
     wall, cpu = time.perf_counter(), _cpu()
     sent, memory = asyncio.run(_work(app.engine))
+    wall, cpu = time.perf_counter() - wall, _cpu() - cpu
     print(
         json.dumps({
             "mails": sent,
-            "wall": time.perf_counter() - wall,
-            "cpu": _cpu() - cpu,
+            "wall": wall,
+            "cpu": cpu,
+            "parts": parts.told(spent, cpu, sent) if spent is not None and sent else "",
             "memory": memory,
             "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         })

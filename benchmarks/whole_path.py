@@ -9,6 +9,7 @@ import statistics
 import sys
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from benchmarks import peers, shop
 from benchmarks.building import builder
@@ -61,7 +62,16 @@ def measure(*, quick: bool = False) -> list[Figure]:
                 number = mails if name in {"source", *KINDS} else mails // 10
                 costs[name].add(number, *case(number))
         figures += _compared(shown, costs)
+        figures += [_where_it_goes(shown, kind, size, mails) for kind in KINDS]
     return figures
+
+
+def _where_it_goes(shown: str, kind: str, size: int, mails: int) -> Figure:
+    told = _told(kind, size, mails, "parts")
+    return Figure(
+        f"whole path, {shown} mails, {kind}: where the time goes", 1e6 * float(told["cpu"]) / mails, "us",
+        against=str(told["parts"]), how="a run of its own, CPU of the thread around each part",
+    )  # fmt: skip
 
 
 def _compared(shown: str, costs: dict[str, Cost]) -> list[Figure]:
@@ -99,13 +109,18 @@ def _source(length: int, mails: int) -> tuple[float, float]:
 
 def nurture(kind: str, size: int, mails: int) -> tuple[float, float]:
     """(seconds of CPU, of wall clock) for so many mails, from a new database."""
+    told = _told(kind, size, mails)
+    return float(told["cpu"]), float(told["wall"])
+
+
+def _told(kind: str, size: int, mails: int, *options: str) -> dict[str, Any]:
     with database(kind) as (folder, url), smtp_sink() as sink:
         app = shop.open_app(folder, url)
         shop.fill(app, mails, size)
         app.close()
-        told = program([str(folder), url, str(sink.port)]).told
+        told = program([str(folder), url, str(sink.port), str(shop.CONNECTIONS), *options]).told
     assert told["mails"] == mails, f"{told['mails']} of {mails} mails were sent"
-    return float(told["cpu"]), float(told["wall"])
+    return told
 
 
 def program(arguments: list[str]) -> Ran:
