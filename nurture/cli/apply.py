@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,18 +35,25 @@ if TYPE_CHECKING:
 SHOWN = 12  # lines of the diff of a template; nurture plan --json has all
 
 
+_in_flight = click.option(
+    "--in-flight", type=click.Choice(["keep", "reschedule", "exit"]), default="keep", show_default=True,
+    help="Those inside: keep their times, get new ones, or leave what is archived.",
+)  # fmt: skip
+
+
 @click.command(cls=Command)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 if there is something to apply.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Keep the plan in FILE.")
+@_in_flight
 @json_option
 @pass_session
-def plan(session: Session, detailed_exitcode: bool, out: Path | None) -> None:
-    """Show what applying these files would change, and for whom.
+def plan(session: Session, detailed_exitcode: bool, out: Path | None, in_flight: str) -> None:
+    """Show what applying these files would change, for whom, and the mails of the next day before and after it.
 
     Nothing is changed. Exits with 1 if the files have errors. With --out, nurture apply FILE applies what was shown
     here, or refuses if it is not the same any more.
     """
-    planned = _planned(session)
+    planned = _planned(session, None, in_flight)
     pending = _differs(session, planned)
     if out is not None:
         from nurture.engine.saved_plan import kept
@@ -60,8 +67,7 @@ def plan(session: Session, detailed_exitcode: bool, out: Path | None) -> None:
 @click.command(cls=Command)
 @click.argument("saved", required=False, metavar="[PLAN]", type=click.Path(path_type=Path))
 @click.option("--revision", type=click.IntRange(1), metavar="N", help="Not the files here: those of revision N again.")
-@click.option("--in-flight", type=click.Choice(["keep", "reschedule", "exit"]), default="keep", show_default=True,
-              help="Those inside: keep their times, get new ones, or leave what is archived.")  # fmt: skip
+@_in_flight
 @click.option("--confirm", "confirmed", multiple=True, metavar="NAME", help="Confirm by name what the plan asks for.")
 @yes_option
 @pass_session
@@ -82,7 +88,7 @@ def apply(
     from nurture.engine.apply import InFlight
     from nurture.engine.apply import apply as apply_plan
 
-    planned = _planned(session, revision)
+    planned = _planned(session, revision, in_flight)
     if saved is not None:
         from nurture.engine.saved_plan import still_holds
 
@@ -102,8 +108,9 @@ def apply(
     show(good(f"Revision {number} is applied.") + f" {_alive(planned)}")
 
 
-def _planned(session: Session, revision: int | None = None) -> Planned:
+def _planned(session: Session, revision: int | None, in_flight: str) -> Planned:
     """The plan of the files here, or of an earlier revision; or every error of them and exit code 1."""
+    from nurture.engine.apply import InFlight
     from nurture.engine.apply import plan as make_plan
     from nurture.engine.check import as_problem
     from nurture.language.problems import in_order
@@ -116,7 +123,7 @@ def _planned(session: Session, revision: int | None = None) -> Planned:
     else:
         with database.read() as tx:
             sources = sources_of(tx, revision)
-    planned = make_plan(database, sources)
+    planned = make_plan(database, sources, session.clock.now(), InFlight(in_flight))
     problems = in_order([*planned.compiled.problems, *(as_problem(found, sources) for found in planned.templates)])
     if not planned.is_sound:
         _refuse(session, problems, len(sources))
@@ -170,8 +177,27 @@ def _plain(planned: Planned, pending: bool) -> dict[str, Any]:
             {"file": one.path, "kind": one.kind, "lines": one.lines}
             for one in file_changes(planned.before, planned.sources)
         ],
+        "people": {name: dict(sorted(_named(steps))) for name, steps in sorted(planned.standing.items())},
+        "expected": _plain_expected(planned),
+        "in_flight": planned.in_flight,
         "to_confirm": planned.to_confirm,
     }
+
+
+def _named(steps: Mapping[str | None, int]) -> list[tuple[str, int]]:
+    return [(node or "-", people) for node, people in steps.items()]
+
+
+def _plain_expected(planned: Planned) -> dict[str, Any] | None:
+    found = planned.expected
+    if found is None:
+        return None
+    mails = [
+        {"campaign": name, "step": step, "before": found.before.get((name, step), 0),
+         "after": found.after.get((name, step), 0)}
+        for name, step in sorted(found.before.keys() | found.after.keys())
+    ]  # fmt: skip
+    return {"hours": 24, "mails": mails, "people": found.people, "played": found.played, "margin": found.margin}
 
 
 def _people(planned: Planned, change: Change) -> int:
@@ -185,6 +211,7 @@ def _people(planned: Planned, change: Change) -> int:
 def _told(planned: Planned, pending: bool) -> str:
     if not pending:
         return f"Nothing has changed since revision {planned.against}."
+    from nurture.cli.plan_people import told_expected, told_inside, told_unchanged
     from nurture.cli.revisions import in_lines
     from nurture.engine.differences import file_changes
     from nurture.language.source import TEMPLATES
@@ -197,13 +224,16 @@ def _told(planned: Planned, pending: bool) -> str:
     removed = [name for name, found in by_campaign.items() if found[0].kind == "campaign_removed"]
     for name, found in by_campaign.items():
         if name in added:
-            lines.append(good("+ ") + found[0].text)
+            lines += [good("+ ") + found[0].text, *(f"        {told}" for told in _concerned(planned, found[0]))]
         elif name in removed:
-            lines.append(bad("- ") + found[0].text)
+            lines += [bad("- ") + found[0].text, *(f"        {told}" for told in _concerned(planned, found[0]))]
         else:
             lines.append(careful("~ ") + strong(name or "all campaigns"))
-            lines += [f"    {change.text}" for change in found]
-        lines += [f"        {told}" for change in found for told in _concerned(planned, change)]
+            for change in found:
+                lines += [f"    {change.text}", *(f"        {told}" for told in _concerned(planned, change))]
+        lines += told_inside(planned, name)
+    lines += told_unchanged(planned)
+    lines += told_expected(planned)
     changed = sum(name is not None for name in by_campaign) - len(added) - len(removed)
     if not planned.changes:
         lines.append("Only templates or texts have changed: every mail that has not gone yet is made of the new ones.")
@@ -215,11 +245,15 @@ def _told(planned: Planned, pending: bool) -> str:
 
 
 def _concerned(planned: Planned, change: Change) -> list[str]:
+    from nurture.engine.apply import InFlight
+
     told = []
     people = _people(planned, change)
     if people and change.kind == "wait":
         told.append(
             f"{plural(people, 'person waits', 'people wait')} here and keep their time; or: --in-flight reschedule"
+            if planned.in_flight is not InFlight.RESCHEDULE
+            else f"{plural(people, 'person waits', 'people wait')} here and get a new time, counting what was waited"
         )
     elif people and change.step is not None:
         told.append(f"{plural(people, 'person is', 'people are')} here now")

@@ -6,7 +6,7 @@ confirmed by name. Then one transaction stores the revision and wakes whoever it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,11 +14,15 @@ from enum import StrEnum
 from nurture.domain.campaign import Campaign, CampaignStatus
 from nurture.domain.chance import share
 from nurture.domain.decide import EJECT
+from nurture.domain.enrolment import Enrolment
+from nurture.domain.event import Event
 from nurture.domain.flow import wait_ends
 from nurture.domain.programme import Programme
 from nurture.domain.steps import Send, Wait
 from nurture.domain.timing import zone_of
 from nurture.engine.check import only_transactional, renderer_of
+from nurture.engine.expected import Expected, expected
+from nurture.engine.resident import Resident
 from nurture.engine.revisions import load
 from nurture.errors import ConflictError
 from nurture.language.compile import Compiled, compile_project
@@ -31,10 +35,11 @@ from nurture.storage.events import Arrival, store_events
 from nurture.storage.identities import Identity
 from nurture.storage.inflight import reschedule, wake_everyone
 from nurture.storage.queue import wake_campaigns
-from nurture.storage.reports import inside, standing
+from nurture.storage.reports import inside, standing_everywhere
 from nurture.storage.revisions import latest_number, store_revision
 
 MANY = 100  # more people than that in an hour are somebody's decision, not the side effect of an edit
+LOOKED_AT = 20_000  # people of one campaign whose new times a plan works out; the apply works out all
 SPREAD = timedelta(hours=1)  # people whose wait grew shorter go on within this time, not all at once
 
 
@@ -48,7 +53,11 @@ class InFlight(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What applying would do. `problems` of the files, `templates` of the mails; either with errors forbids it."""
+    """What applying would do. `problems` of the files, `templates` of the mails; either with errors forbids it.
+
+    `standing` has, for every campaign, how many people stand at which node. `expected` are the mails of the next day.
+    `soon`: campaign -> people who go on within the hour if those in its waits are given new times.
+    """
 
     compiled: Compiled
     templates: tuple[TemplateProblem, ...]
@@ -58,6 +67,9 @@ class Planned:
     sources: Mapping[str, str]
     old: Programme | None = None
     before: Mapping[str, str] = field(default_factory=dict)
+    expected: Expected | None = None
+    in_flight: InFlight = InFlight.KEEP
+    soon: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_sound(self) -> bool:
@@ -68,23 +80,88 @@ class Planned:
     @property
     def to_confirm(self) -> tuple[str, ...]:
         """Names that must be confirmed before this may be applied."""
-        return tuple(sorted({change.confirm for change in self.changes if change.confirm is not None}))
+        many = {name for name, people in self.soon.items() if people > MANY}
+        return tuple(sorted({change.confirm for change in self.changes if change.confirm is not None} | many))
 
 
-def plan(database: Database, sources: Mapping[str, str]) -> Planned:
-    """Compare files with what is applied, and count the people each change concerns."""
+def plan(
+    database: Database,
+    sources: Mapping[str, str],
+    now: datetime | None = None,
+    in_flight: InFlight = InFlight.KEEP,
+) -> Planned:
+    """Compare files with what is applied, and count the people each change concerns.
+
+    With `now`, the mails of the next day are counted, too, by playing them; `in_flight` as it will be applied with.
+    """
     with database.read() as tx:
         number = latest_number(tx)
         applied = load(tx, number) if number else None
         old = applied.programme if applied is not None else None
         compiled = compile_project(sources, previous=old)
-        if compiled.programme is None:
+        new = compiled.programme
+        if new is None:
             return Planned(compiled, (), (), {}, number, sources, old)
-        found = changes(old, compiled.programme)
-        concerned = sorted({change.campaign for change in found if change.campaign is not None})
-        people = {name: standing(tx, name) for name in concerned}
+        found = changes(old, new)
+        people = standing_everywhere(tx)
+        foreseen, soon = None, {}
+        if now is not None:
+            with_waits = _with_other_waits(found)
+            if in_flight is InFlight.RESCHEDULE:
+                soon = {name: _soon(tx, new, name, now, sum(people.get(name, {}).values())) for name in with_waits}
+            change = _treated(new, in_flight, frozenset(with_waits), now)
+            anew = old is None or _judges_people_anew(old, new)
+            foreseen = expected(tx, old, new, now, change, everybody=anew)
     before = applied.sources if applied is not None else {}
-    return Planned(compiled, check_templates(sources, compiled.programme), found, people, number, sources, old, before)
+    templates = check_templates(sources, new)
+    return Planned(compiled, templates, found, people, number, sources, old, before, foreseen, in_flight, soon)
+
+
+def _treated(
+    programme: Programme, in_flight: InFlight, with_waits: frozenset[str], now: datetime
+) -> Callable[[Resident], None] | None:
+    """What `--in-flight` does to one person, in memory."""
+
+    def reschedule(person: Resident) -> None:
+        for enrolment in person.enrolments:
+            if enrolment.campaign in with_waits:
+                at = _new_time(programme, enrolment, person.contact.id, person.contact.zone, now)
+                enrolment.due_at = at if at is not None else enrolment.due_at
+
+    def leave(person: Resident) -> None:
+        for number, enrolment in enumerate(person.enrolments):
+            campaign = programme.campaigns.get(enrolment.campaign)
+            if campaign is not None and campaign.status is CampaignStatus.ARCHIVED:
+                person.pending.append(Event(-1 - number, EJECT, now, {"campaign": campaign.name}))
+
+    return {InFlight.RESCHEDULE: reschedule, InFlight.EXIT: leave}.get(in_flight)
+
+
+def _new_time(
+    programme: Programme, enrolment: Enrolment, contact_id: int, zone: str | None, now: datetime
+) -> datetime | None:
+    """When somebody in a wait goes on by the new file, counting what she has waited; None where she waits for no time.
+
+    Nobody goes at once: whose time has passed goes on within the next hour, at her own moment of it.
+    """
+    node = programme.campaigns[enrolment.campaign].nodes.get(enrolment.node or "")
+    if not isinstance(node, Wait) or enrolment.since is None or enrolment.due_at is None:
+        return None
+    at = wait_ends(programme.calendar, zone_of(zone, programme.zone), enrolment.since, node)
+    return at if at > now else now + SPREAD * share(programme.seed, "reschedule", contact_id)
+
+
+def _soon(tx: Transaction, programme: Programme, campaign: str, now: datetime, people: int) -> int:
+    """How many would go on within the hour; of very many people, as the first of them tell."""
+    looked, soon = 0, 0
+    after = (0, 0)
+    while looked < LOOKED_AT and (found := inside(tx, campaign, after=after)):
+        contacts = get_many(tx, sorted({contact_id for contact_id, _ in found}))
+        times = [_new_time(programme, one, id_, contacts[id_].zone, now) for id_, one in found]
+        soon += sum(at is not None and at <= now + SPREAD for at in times)
+        looked += len(found)
+        after = (found[-1][0], found[-1][1].seq)
+    return round(soon * people / looked) if looked else 0
 
 
 def check_templates(sources: Mapping[str, str], programme: Programme) -> tuple[TemplateProblem, ...]:
@@ -158,7 +235,6 @@ def _with_other_waits(found: tuple[Change, ...]) -> list[str]:
 def _reschedule(tx: Transaction, programme: Programme, campaign: Campaign, now: datetime) -> int:
     """Give people in a wait the time they would have by the new file, counting what they have waited already.
 
-    Nobody goes at once: those whose time has passed go on within the next hour, each at her own moment of it.
     Returns how many go on within that hour.
     """
     soon = 0
@@ -167,12 +243,8 @@ def _reschedule(tx: Transaction, programme: Programme, campaign: Campaign, now: 
         contacts = get_many(tx, sorted({contact_id for contact_id, _ in people}))
         times = []
         for contact_id, enrolment in people:
-            node = campaign.nodes.get(enrolment.node or "")
-            if isinstance(node, Wait) and enrolment.since is not None and enrolment.due_at is not None:
-                zone = zone_of(contacts[contact_id].zone, programme.zone)
-                at = wait_ends(programme.calendar, zone, enrolment.since, node)
-                if at <= now:
-                    at = now + SPREAD * share(programme.seed, "reschedule", contact_id)
+            at = _new_time(programme, enrolment, contact_id, contacts[contact_id].zone, now)
+            if at is not None:
                 soon += at <= now + SPREAD
                 times.append((contact_id, enrolment.seq, at))
         reschedule(tx, times, now)

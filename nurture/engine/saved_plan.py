@@ -46,5 +46,6 @@ def still_holds(text: str, planned: Planned, name: str) -> None:
 
 def _facts(planned: Planned) -> dict[str, Any]:
     files = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in planned.sources.items()}
-    inside = {name: sum(steps.values()) for name, steps in planned.standing.items()}
+    changed = sorted({change.campaign for change in planned.changes if change.campaign is not None})
+    inside = {name: sum(planned.standing.get(name, {}).values()) for name in changed}
     return {"against": planned.against, "files": files, "inside": inside, "to_confirm": list(planned.to_confirm)}

@@ -68,7 +68,8 @@ def run_story(compiled: Compiled, story: Story, mails: StoryMails | None = None)
     if compiled.programme is None:
         raise NurtureError("The project has errors; run nurture validate, then test again.")
     programme = dealt(on_stage(compiled.programme, story.campaign), story)
-    render, built = mails.render(programme) if mails is not None and story.expect.contains else (None, {})
+    wanted = {_place(step, story) for step in story.expect.contains}
+    render, built = mails.render(programme, wanted) if mails is not None and wanted else (None, {})
     person = tell(
         programme, compiled.people[story.person], story.from_instant, story.events, story.campaign, story.until, render
     )
@@ -190,8 +191,13 @@ def _differences(person: Resident, story: Story) -> list[str]:
 def _unsaid(story: Story, built: Mails) -> Iterator[str]:
     """What should stand in her mail, and does not."""
     for step, wanted in story.expect.contains.items():
-        campaign, _, own = step.rpartition("/")
-        yield from missing(step, wanted, built.get((campaign or story.campaign, own), []))
+        yield from missing(step, wanted, built.get(_place(step, story), []))
+
+
+def _place(step: str, story: Story) -> tuple[str, str]:
+    """Campaign and step of `step` or `campaign/step`."""
+    campaign, _, own = step.rpartition("/")
+    return campaign or story.campaign, own
 
 
 def _skipping(person: Resident, step: str, reason: str, mailed: Mapping[str, datetime], story: Story) -> list[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
 
 from nurture.domain.delivery import Delivery
 from nurture.domain.programme import Programme
 from nurture.engine.check import renderer_of
+from nurture.engine.resident import Resident
+from nurture.engine.simulate import SENT, Answer
 from nurture.engine.simulation.lives import Render
 from nurture.engine.simulation.rendered import building
 from nurture.language.compile import Compiled
@@ -32,14 +35,19 @@ class StoryMails:
         assert self._compiled.programme is not None
         return renderer_of(self._sources, self._compiled.programme)
 
-    def render(self, programme: Programme) -> tuple[Render, Mails]:
-        """For one story: what builds its mails, and where they are found afterwards."""
+    def render(self, programme: Programme, wanted: Collection[tuple[str, str]]) -> tuple[Render, Mails]:
+        """For one story: what builds the mails that are wanted (campaign, step), and where they are found later."""
         mails: defaultdict[tuple[str, str], list[Rendered]] = defaultdict(list)
 
         def keep(delivery: Delivery, rendered: Rendered) -> None:
             mails[delivery.campaign, delivery.step].append(rendered)
 
-        return building(programme, self._sources, self._compiled, self._renderer, keep), mails
+        build = building(programme, self._sources, self._compiled, self._renderer, keep)
+
+        def render(person: Resident, delivery: Delivery, now: datetime) -> Answer:
+            return build(person, delivery, now) if (delivery.campaign, delivery.step) in wanted else SENT
+
+        return render, mails
 
 
 def missing(step: str, wanted: Iterable[tuple[str, str]], mails: list[Rendered]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from nurture.domain.campaign import Campaign, CampaignStatus
 from nurture.domain.programme import Programme
 from nurture.domain.steps import Send, Step, Wait, WaitFor, WaitQuiet, WaitUntil
+from nurture.language.policy_edits import policy_edits
 
 Moved = Mapping[str, str | None]
 WAITS = (Wait, WaitFor, WaitQuiet, WaitUntil)
@@ -293,7 +294,5 @@ def _policy_changes(old: Programme, new: Programme) -> Iterator[Change]:
     if old.seed != new.seed:
         text = "seed changed; every split and hold-out is dealt again, also for people inside"
         yield Change(ChangeKind.POLICY, None, text, None, old.seed, new.seed, confirm="seed")
-    for name in ("caps", "quiet_hours", "hold_out", "zone", "senders", "lifecycle", "segments", "postal_address"):
-        one, other = getattr(old, name), getattr(new, name)
-        if one != other:
-            yield Change(ChangeKind.POLICY, None, f"{name.replace('_', ' ')} changed for all campaigns")
+    for edit in policy_edits(old, new):
+        yield Change(ChangeKind.POLICY, None, edit.text, None, edit.before, edit.after)

@@ -156,6 +156,15 @@ def standing(tx: Transaction, campaign: str) -> dict[str | None, int]:
     return {row[0]: row[1] for row in tx.execute(query)}
 
 
+def standing_everywhere(tx: Transaction) -> dict[str, dict[str | None, int]]:
+    """Campaign -> node -> how many people stand there now."""
+    query = select(_n.campaign, _n.node, func.count()).where(sql(ACTIVE)).group_by(_n.campaign, _n.node)
+    found: dict[str, dict[str | None, int]] = {}
+    for campaign, node, number in tx.execute(query):
+        found.setdefault(campaign, {})[node] = number
+    return found
+
+
 def inside(
     tx: Transaction, campaign: str, *, after: tuple[int, int] = (0, 0), limit: int = 1000
 ) -> list[tuple[int, Enrolment]]:
