@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from nurture.domain.campaign import Campaign, EventStart
 from nurture.domain.decide import ENROL
@@ -14,6 +16,7 @@ from nurture.domain.programme import Programme
 from nurture.domain.timing import zone_of
 from nurture.engine.resident import Resident
 from nurture.engine.simulate import SECOND, World
+from nurture.engine.simulation.stored import Stored
 from nurture.engine.stories import contact_id, on_stage, tell
 from nurture.engine.timeline import Line, as_text, clock_changes, timeline
 from nurture.language.people import Person
@@ -57,13 +60,42 @@ def imagine(
         resident = tell(on_stage(programme, campaign.name), person, since, told, campaign.name, until)
     else:
         resident = _live(programme, person, since, told, until)
+    return _told(programme, person.name, zone, resident, since, told, campaign)
+
+
+def imagine_stored(
+    programme: Programme, name: str, stored: Stored, events: Sequence[Told] = (), until: datetime | None = None
+) -> Imagined:
+    """What becomes of a contact of the database, with all that is planned for her and these events."""
+    told = tuple(StoryEvent(each.at, each.event, each.properties) for each in sorted(events, key=lambda one: one.at))
+    resident, now = deepcopy(stored.resident), stored.now
+    world = World(programme, now)
+    for paused in stored.paused:
+        world.pause(paused)
+    world.admit(resident, stored.due_at)
+    for event in told:
+        world.post(resident.contact.id, event.event, event.at, event.properties)
+    last = max((event.at for event in told), default=now)
+    world.run_until(until if until is not None else last + UNTIL)
+    return _told(programme, name, zone_of(resident.contact.zone, programme.zone), resident, now, told)
+
+
+def _told(
+    programme: Programme,
+    name: str,
+    zone: ZoneInfo,
+    resident: Resident,
+    since: datetime,
+    told: Sequence[StoryEvent],
+    campaign: Campaign | None = None,
+) -> Imagined:
     ledger = [fact for fact in resident.ledger if fact.at >= since]
     happened = [Event(number, each.event, each.at, each.properties) for number, each in enumerate(told)]
     lines = timeline(programme, ledger, zone, happened, campaign.name if campaign is not None else None)
     ends = max((line.at for line in lines), default=since)
     changes = [f"clocks change on {day:%a %d %b}" for day in clock_changes(since, ends, zone)]
     names = [campaign.name] if campaign is not None else []
-    title = " · ".join([*names, person.name, zone.key, *changes])
+    title = " · ".join([*names, name, zone.key, *changes])
     return Imagined(title, zone.key, tuple(lines), tuple(as_text(lines, zone)), resident)
 
 

@@ -11,10 +11,11 @@ from nurture.domain.delivery import CountedMail, Delivery, DeliveryState, Settle
 from nurture.domain.needs import needs_of
 from nurture.domain.programme import Programme
 from nurture.domain.steps import MailKind
+from nurture.engine.people import find
 from nurture.engine.resident import Resident
 from nurture.engine.simulation.lives import Lived, Lives
 from nurture.storage.database import Database
-from nurture.storage.outlook import Outlook, outlooks
+from nurture.storage.outlook import Outlook, outlook_of, outlooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,13 @@ def stored_people(database: Database, programme: Programme, now: datetime) -> It
     for batch in outlooks(database, needs_of(programme), now):
         for each in batch:
             yield Stored(resident_of(each, now), now, each.due_at, each.snapshot.paused)
+
+
+def stored_person(database: Database, programme: Programme, name: str, now: datetime) -> Stored:
+    """One contact, by address or id, as she is `now`. Raises NurtureError when there is none."""
+    with database.read() as tx:
+        outlook = outlook_of(tx, needs_of(programme), find(tx, name).id, now)
+    return Stored(resident_of(outlook, now), now, outlook.due_at, outlook.snapshot.paused)
 
 
 def resident_of(outlook: Outlook, now: datetime) -> Resident:

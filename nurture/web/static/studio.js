@@ -76,3 +76,55 @@ function filter(input) {
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-filter]")) filter(event.target);
 });
+
+// --- the line of time: an event is dragged, or moved with the arrow keys; the form says where it is, and is sent
+
+let held = null; // the event under the pointer
+let shown = null; // the id of the event to focus again when the page has come back
+
+function hoursOf(mark, x) {
+  const scale = mark.ownerSVGElement.getBoundingClientRect().width / mark.ownerSVGElement.viewBox.baseVal.width;
+  return Number(mark.dataset.hours) + x / scale / Number(mark.ownerSVGElement.dataset.perHour);
+}
+function move(mark, hours) {
+  const rows = document.querySelectorAll("#imagine .told");
+  const row = rows[Number(mark.dataset.number)];
+  if (hours === null) row.querySelector("[name=event]").value = "";
+  else row.querySelector("[name=at]").value = `+${Math.max(0, Math.round(hours))}h`;
+  shown = hours === null ? null : mark.id;
+  document.getElementById("imagine").requestSubmit();
+}
+document.addEventListener("pointerdown", (event) => {
+  const mark = event.target.closest(".moved");
+  if (!mark || event.button) return;
+  held = { mark, x: event.clientX };
+  mark.setPointerCapture(event.pointerId);
+  mark.focus();
+  event.preventDefault();
+});
+document.addEventListener("pointermove", (event) => {
+  if (!held) return;
+  const svg = held.mark.ownerSVGElement;
+  const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+  held.mark.setAttribute("transform", `translate(${(event.clientX - held.x) / scale} 0)`);
+});
+document.addEventListener("pointerup", (event) => {
+  if (!held) return;
+  const { mark, x } = held;
+  held = null;
+  if (Math.abs(event.clientX - x) > 2) move(mark, hoursOf(mark, event.clientX - x));
+});
+document.addEventListener("keydown", (event) => {
+  const mark = event.target.closest(".moved");
+  if (!mark) return;
+  const step = event.shiftKey ? 24 : 1;
+  const way = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step }[event.key];
+  if (way) move(mark, Number(mark.dataset.hours) + way);
+  else if (event.key === "Delete" || event.key === "Backspace") move(mark, null);
+  else return;
+  event.preventDefault();
+});
+document.addEventListener("htmx:afterSettle", () => {
+  if (shown) document.getElementById(shown)?.focus();
+  shown = null;
+});
