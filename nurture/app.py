@@ -175,8 +175,10 @@ class App:
     def callers(self) -> Mapping[str, Caller]:
         """How webhooks are called and teams alerted."""
         from nurture.engine.callers import callers
+        from nurture.engine.subscriptions import networks
 
-        return callers(self.applied, self.transport, self.composer, self.clock.now, self._is_shut)
+        secret, allowed = self.settings.named_secret, networks(self.settings.webhook_networks)
+        return callers(self.applied, self.transport, self.composer, self.clock.now, self._is_shut, secret, allowed)
 
     def _is_shut(self) -> bool:
         with self.database.read() as tx:

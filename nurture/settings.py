@@ -85,6 +85,10 @@ class Settings(BaseSettings):
         default_factory=list,
         description="proxies (addresses or networks) whose word about the client's address is taken",
     )
+    webhook_networks: Annotated[list[str], NoDecode, BeforeValidator(_split), AfterValidator(_networks)] = Field(
+        default_factory=list,
+        description="private addresses or networks that webhooks may call; all public ones may be called",
+    )
     inbox: Path = Field(Path("inbox"), description="the Maildir of the local inbox")
     allow_list: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
         default_factory=list, description="if set, only these addresses (or *@domain) are ever mailed; for staging"

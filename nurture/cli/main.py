@@ -45,6 +45,7 @@ COMMANDS = {
     "campaigns": ("nurture.cli.campaigns:campaigns", "See and steer the applied campaigns."),
     "explain": ("nurture.cli.explain:explain", "Why somebody got a mail, or did not, and what comes next."),
     "keys": ("nurture.cli.keys:keys", "Say who may use the HTTP API, and for what."),
+    "webhooks": ("nurture.cli.webhooks:webhooks", "See and repair the calls to other systems."),
     "audit": ("nurture.cli.audit:audit", "Recount the ledger and prove the promises."),
     "db": ("nurture.cli.db:db", "Upgrade, check and back up the database."),
     "doctor": ("nurture.cli.doctor:doctor", "Check everything sending depends on, with a fix for each."),
@@ -57,7 +58,7 @@ SECTIONS = {
     "Run": ("plan", "apply", "revisions", "run", "serve", "status", "stop-sending", "start-sending", "inbox"),
     "People": ("events", "feedback", "import", "contacts", "campaigns"),
     "Ask": ("explain", "audit"),
-    "Operate": ("keys", "db", "doctor", "deploy", "demo"),
+    "Operate": ("keys", "webhooks", "db", "doctor", "deploy", "demo"),
 }
 
 

@@ -28,9 +28,10 @@ from nurture.engine.pump import EVERY_ROLE, Pumped, Role
 from nurture.engine.rescue import rescue_abandoned
 from nurture.engine.retention import forget
 from nurture.engine.sharing import RelaySharing
+from nurture.engine.subscriptions import follow
 from nurture.errors import ConfigurationError, NurtureError
 
-TICK, SHARE, RESCUE, STATUS, ALIVE, FORGET, FEEDBACK = 1.0, 1.0, 15.0, 60.0, 30.0, 3600.0, 10.0
+TICK, SHARE, RESCUE, STATUS, ALIVE, FORGET, FEEDBACK, FOLLOW = 1.0, 1.0, 15.0, 60.0, 30.0, 3600.0, 10.0, 2.0
 CLOCK_JUMP = 60.0  # seconds by which the wall clock may run away from the monotonic one
 
 
@@ -80,6 +81,7 @@ class Service:
             done = await engine.pump.drain()
             while await self._may_go_on():
                 done += await engine.pump.drain()
+            await self._follow()
             while not self._stop.is_set() and await self._call_out():
                 pass
             return done
@@ -121,6 +123,7 @@ class Service:
         if supervisor.watchdog is not None:
             metronome.every(supervisor.watchdog / 3, "watchdog", lookout.watch)
         metronome.every(FORGET, "forget", self._forget)
+        metronome.every(FOLLOW, "follow", self._follow)
         if self._app.settings.feedback_maildir is not None:
             metronome.every(FEEDBACK, "feedback", self._take_feedback)
         self._journal.info("started", **self._app.summary(), roles=",".join(sorted(self._roles)))
@@ -223,6 +226,18 @@ class Service:
             self._journal.warning(
                 "rescued", released=len(rescued.released), unknown=len(rescued.unknown), again=len(rescued.again)
             )
+
+    async def _follow(self) -> None:
+        """Whoever subscribes hears of what has happened."""
+        app = self._app
+        try:
+            programme = app.applied().programme
+            if any(webhook.facts for webhook in programme.webhooks.values()):
+                await self._engine.in_thread(follow, app.database, programme, app.clock.now())
+        except (NurtureError, ConfigurationError) as error:  # they are still in the ledger
+            self._complaints.of("facts not told", str(error))
+            return
+        self._complaints.over("facts not told")
 
     async def _forget(self) -> None:
         if self._vitals.held is not None:

@@ -12,6 +12,7 @@ from nurture.domain.campaign import Campaign, CampaignStatus, DateStart, EventSt
 from nurture.domain.conditions import Condition
 from nurture.domain.event import NOTHING
 from nurture.domain.incoming import EventSchema, WebhookSource
+from nurture.domain.outward import Webhook
 from nurture.domain.stages import Lifecycle
 from nurture.domain.timing import Calendar, Hours
 
@@ -65,7 +66,7 @@ class Programme:
     consent_granted_by: frozenset[str] = frozenset()
     consent_withdrawn_by: frozenset[str] = frozenset()
     teams: Mapping[str, str] = field(default=NOTHING)
-    webhooks: Mapping[str, str] = field(default=NOTHING)
+    webhooks: Mapping[str, Webhook] = field(default=NOTHING)
     brand: Mapping[str, Any] = field(default=NOTHING)
     schemas: Mapping[str, EventSchema] = field(default=NOTHING)
     sources: Mapping[str, WebhookSource] = field(default=NOTHING)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,13 @@ from nurture.domain.delivery import DeliveryState
 from nurture.domain.retry import classify
 from nurture.engine.compose import Composer
 from nurture.engine.outgoing import Caller
+from nurture.engine.posting import Network
 from nurture.engine.revisions import Applied
+from nurture.engine.subscriptions import SecretOf, tell
 from nurture.rendering.addresses import AddressError
 from nurture.sending.transport import Transport
 from nurture.storage.outbox import Call
+from nurture.storage.subscriptions import KIND as FACT
 
 TIMEOUT = 10.0  # seconds
 
@@ -28,6 +31,8 @@ def callers(
     composer: Composer,
     clock: Callable[[], datetime],
     is_shut: Callable[[], bool],
+    secret_of: SecretOf,
+    allowed: Sequence[Network] = (),
 ) -> Mapping[str, Caller]:
     """By kind of call. Each call opens and closes what it needs: they are few. `is_shut`: nothing may leave now."""
 
@@ -52,12 +57,14 @@ def callers(
         return None if classify(attempt).state is DeliveryState.SENT else attempt.text or "the relay did not take it"
 
     async def webhook(call: Call) -> str | None:
-        url = applied().programme.webhooks.get(call.name)
-        if url is None:
+        found = applied().programme.webhooks.get(call.name)
+        if found is None:
             return f'no webhook "{call.name}" in the applied revision'
-        return await asyncio.to_thread(_post, url, call) if await gate() else "sending is stopped"
+        if not await gate():
+            return "sending is stopped"
+        return await asyncio.to_thread(tell, found, call, clock(), secret_of, allowed)
 
-    return {"alert": alert, "webhook": webhook}
+    return {"alert": alert, "webhook": webhook, FACT: webhook}
 
 
 def _subject(call: Call) -> str:
@@ -75,22 +82,6 @@ def _text(call: Call) -> str:
         f"Since: {call.at:%d %b %Y %H:%M} UTC\n\n"
         f"It began with:\n{start}\n"
     )
-
-
-def _post(url: str, call: Call) -> str | None:
-    """One POST of JSON. The id lets the receiver tell repeats. Redirects are not followed."""
-    body = json.dumps(
-        {"id": call.id, "at": call.at.isoformat(), "name": call.name, **call.payload}, default=str
-    ).encode()
-    headers = {"Content-Type": "application/json", "webhook-id": str(call.id), "User-Agent": "nurture"}
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - https by schema
-    try:
-        with urllib.request.build_opener(NoRedirect).open(request, timeout=TIMEOUT) as response:
-            return None if 200 <= response.status < 300 else f"answered {response.status}"
-    except urllib.error.HTTPError as error:
-        return f"answered {error.code}"
-    except (OSError, ValueError) as error:
-        return f"{type(error).__name__}: {error}"
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):

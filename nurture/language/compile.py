@@ -27,7 +27,7 @@ from nurture.language.names import STANDARD_EVENTS, Known, Path, Scope, near_mis
 from nurture.language.people import Person, compile_person
 from nurture.language.people_file import PersonFile, StoryFile
 from nurture.language.problems import Problem, in_order
-from nurture.language.project import Policy, compile_policy, compile_segments, known_of, leaves_no_day
+from nurture.language.project import Policy, compile_policy, compile_segments, known_of, leaves_no_day, webhooks_of
 from nurture.language.project_file import ProjectFile, SegmentsFile
 from nurture.language.reading import read_model, read_text
 from nurture.language.sense import warn_of_nonsense
@@ -338,7 +338,7 @@ class _Project:
             consent_granted_by=frozenset(project.consent.granted_by or ()) if project.consent else frozenset(),
             consent_withdrawn_by=frozenset(project.consent.withdrawn_by or ()) if project.consent else frozenset(),
             teams=dict(project.teams),
-            webhooks=dict(project.webhooks),
+            webhooks=webhooks_of(project),
             brand={**project.brand, **brand},
         )
 

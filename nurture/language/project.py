@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from nurture.domain.conditions import Condition
+from nurture.domain.ledger import FactKind
+from nurture.domain.outward import Webhook
 from nurture.domain.programme import Cap, Sender, Topic
 from nurture.domain.stages import Lifecycle, StageMove
 from nurture.domain.timing import Calendar, Hours
@@ -79,6 +81,15 @@ def _check_lifecycle_names(rule: ProjectFile, scope: Scope) -> None:
         if alias in stages:
             scope.file.report("N201", place, f'"{alias}" is a stage, so it cannot be an alias', key=True)
         scope.among(stage, stages, place, "N202", "stage")
+
+
+def webhooks_of(rule: ProjectFile) -> dict[str, Webhook]:
+    """`*` is every kind of fact there is."""
+    every = frozenset(kind.value for kind in FactKind)
+    return {
+        name: Webhook(webhook.url, webhook.secret, every if "*" in webhook.facts else frozenset(webhook.facts))
+        for name, webhook in rule.webhooks.items()
+    }
 
 
 def _move(rule: ProjectFile, index: int, scope: Scope) -> StageMove:

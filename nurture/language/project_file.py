@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from nurture.domain.ledger import FactKind
 from nurture.language.fields import (
     AddressField,
     DurationField,
@@ -15,13 +16,17 @@ from nurture.language.fields import (
     HolidaysField,
     HoursField,
     NameField,
+    OrOne,
     OrText,
     PercentField,
+    Text,
     TextList,
     UrlField,
     ZoneField,
     refuse,
 )
+from nurture.language.incoming_file import EnvironmentField
+from nurture.language.problems import did_you_mean
 from nurture.language.steps import Meta, Strict, Version
 
 
@@ -101,6 +106,28 @@ class ConsentRule(Strict):
     """Events that withdraw it."""
 
 
+def parse_fact(text: str) -> str:
+    """A kind of fact, or `*` for all. Raises ValueError."""
+    if text not in {"*", *FactKind}:
+        nearest = did_you_mean(text, list(FactKind))
+        raise ValueError(f'"{text}" is no fact; {f"did you mean {nearest}?" if nearest else "write sent, or *"}')
+    return text
+
+
+FactField = Annotated[str, Text("N106", "a kind of fact", parse_fact, "sent", "goal_reached", "*")]
+
+
+class WebhookRule(Strict):
+    """A system that is told by steps, and of facts as they happen."""
+
+    url: UrlField
+    """Where it listens."""
+    facts: Annotated[list[FactField], OrOne()] = []
+    """The facts it hears of, such as sent, bounced, goal_reached, left, consent_withdrawn; `*` is all of them."""
+    secret: EnvironmentField | None = None
+    """The variable of the environment that holds the secret its calls are signed with."""
+
+
 class ProjectFile(Strict):
     """What holds for all campaigns."""
 
@@ -136,8 +163,8 @@ class ProjectFile(Strict):
     """The events that are a yes or a no to marketing mail."""
     teams: dict[NameField, AddressField] = {}
     """Teams that alerts go to."""
-    webhooks: dict[NameField, UrlField] = {}
-    """Systems that webhook steps tell."""
+    webhooks: dict[NameField, Annotated[WebhookRule, OrText("url")]] = {}
+    """Systems that are told: by webhook steps, or of facts; an address, or `{url, facts, secret}`."""
     brand: dict[str, Any] = {}
     """For templates; email_templates/brand.yaml adds to it."""
     meta: Meta = {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import case, func, select, update
 
 from nurture.storage.controls import sending_is_shut
 from nurture.storage.database import Transaction
@@ -57,3 +57,61 @@ def finish_call(tx: Transaction, call_id: int, now: datetime) -> None:
 def fail_call(tx: Transaction, call_id: int, error: str, again_at: datetime | None) -> None:
     """It went wrong: try again at `again_at`, or give it up (None)."""
     tx.execute(update(outgoing).where(_o.id == call_id).values(next_at=again_at, error=error[:500]))
+
+
+# --- what an operator sees
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Calls of one name: waiting, taken, and given up."""
+
+    waiting: int = 0
+    taken: int = 0
+    failed: int = 0
+
+
+def standing_by_name(tx: Transaction, kinds: Iterable[str]) -> dict[str, Standing]:
+    """How the calls of these kinds stand, by name."""
+    counts = tx.execute(
+        select(
+            _o.name,
+            func.count(_o.next_at),
+            func.count(_o.done_at),
+            func.sum(case((_o.next_at.is_(None) & _o.done_at.is_(None), 1), else_=0)),
+        )
+        .where(_o.kind.in_(list(kinds)))
+        .group_by(_o.name)
+    )
+    return {row[0]: Standing(row[1], row[2], int(row[3])) for row in counts}
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A call that was given up, and what went wrong last."""
+
+    id: int
+    name: str
+    at: datetime
+    tries: int
+    error: str
+
+
+def given_up(tx: Transaction, kinds: Iterable[str], *, name: str | None = None, limit: int = 50) -> list[Failed]:
+    """The last ones, newest first."""
+    query = (
+        select(_o.id, _o.name, _o.at, _o.tries, func.coalesce(_o.error, ""))
+        .where(_o.kind.in_(list(kinds)), _o.next_at.is_(None), _o.done_at.is_(None))
+        .order_by(_o.id.desc())
+        .limit(limit)
+    )
+    return [Failed(*row) for row in tx.execute(query if name is None else query.where(_o.name == name))]
+
+
+def call_again(
+    tx: Transaction, kinds: Iterable[str], now: datetime, *, ids: Iterable[int] = (), name: str | None = None
+) -> int:
+    """Try given-up calls anew, those with these ids or all of one name; how many. Their ids stay as they are."""
+    change = update(outgoing).where(_o.kind.in_(list(kinds)), _o.next_at.is_(None), _o.done_at.is_(None))
+    change = change.where(_o.name == name) if name is not None else change.where(_o.id.in_(list(ids)))
+    return tx.execute(change.values(next_at=now, tries=0)).rowcount

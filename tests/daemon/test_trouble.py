@@ -102,6 +102,7 @@ def test_a_slow_webhook_does_not_hold_up_the_mail(file_shop: Shop, server: Scrip
     planned = plan(file_shop.app.database, files)
     assert planned.is_sound, planned.compiled.errors
     apply(file_shop.app.database, planned, file_shop.now, "test", confirmed=planned.to_confirm)
+    file_shop.environ["NURTURE_WEBHOOK_NETWORKS"] = "127.0.0.1"
     daemon = file_shop.start()
     daemon.until_started()
     file_shop.people(4, "Bought")

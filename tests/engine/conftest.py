@@ -23,7 +23,11 @@ def build(database: Database, tmp_path: Path) -> Callable[..., House]:
     """`build(campaign, ..., server=, project=, ...)`: a house in which these campaigns are applied."""
 
     def make(*campaigns: str, server: Any = None, relay: Any = None, files: Any = None, **options: Any) -> House:
-        settings = {name: options.pop(name) for name in list(options) if name in {"per_domain", "allow_list"}}
+        settings = {
+            name: options.pop(name)
+            for name in list(options)
+            if name in {"per_domain", "allow_list", "webhook_networks", "environment"}
+        }
         made = files or sources(*(campaigns or (ONE_MAIL,)), **options)
         house = House(database, tmp_path, made, server, relay=relay, **settings)
         house.apply()

@@ -12,13 +12,16 @@ import pytest
 from sqlalchemy import text
 
 from nurture.engine.outgoing import HIDE_FOR, TRIES, Caller, call_out
+from nurture.engine.subscriptions import KINDS, follow
+from nurture.intake.webhooks.signatures import is_genuine
 from nurture.storage.controls import start_sending, stop_sending
-from nurture.storage.outbox import Call, claim_calls
+from nurture.storage.outbox import Call, Standing, call_again, claim_calls, given_up, standing_by_name
 from nurture.testing.house import House, sources
 from nurture.testing.listener import Listener
 from nurture.testing.smtp import ScriptedServer
 
 Build = Callable[..., House]
+NEAR = {"webhook_networks": "127.0.0.0/8", "environment": {"CRM_SECRET": "whsec_c2VjcmV0IG9mIHRoZSBjcm0="}}
 CALLS = """\
 start: {event: Signed Up}
 steps:
@@ -34,10 +37,13 @@ class Receiver(Listener):
         super().__init__()
         self.seen: list[tuple[str | None, dict[str, Any]]] = []
         self.answers: list[int] = []
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
+        raw = request.rfile.read(int(request.headers["Content-Length"]))
+        body = json.loads(raw)
         self.seen.append((request.headers["webhook-id"], body))
+        self.requests.append((request.path, {name.lower(): value for name, value in request.headers.items()}, raw))
         code = self.answers.pop(0) if self.answers else 200
         request.send_response(code)
         if code == 302:
@@ -61,9 +67,10 @@ def server() -> Iterator[ScriptedServer]:
 def house(build: Build, server: ScriptedServer, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> House:
     files = sources(CALLS)
     project = files["campaigns/_project.yaml"].splitlines()
-    own = f'webhooks: {{crm: "{receiver.url}/"}}'
+    heard = "facts: [attribute_set, left], secret: CRM_SECRET"
+    own = f'webhooks: {{crm: "{receiver.url}/", log: {{url: "{receiver.url}/log?a=1", {heard}}}}}'
     files["campaigns/_project.yaml"] = "\n".join(own if line.startswith("webhooks") else line for line in project)
-    made = build(server=server, files=files)
+    made = build(server=server, files=files, **NEAR)
     monkeypatch.setattr(made.app, "transport", made.transport)
     made.tell("Signed Up", answer=42)
     made.drain()
@@ -164,3 +171,63 @@ def test_one_call_that_cannot_be_made_does_not_stop_the_others(
     assert len(receiver.seen) == 1
     with house.database.read() as tx:
         assert "no mail today" in str(tx.execute(text("SELECT error FROM outgoing WHERE kind = 'alert'")).scalar())
+
+
+# --- subscriptions to facts
+
+
+@pytest.fixture
+def following(house: House, receiver: Receiver) -> House:
+    """Past what the steps have called, with facts followed from now on."""
+    calls(house)
+    receiver.seen.clear()
+    receiver.requests.clear()
+    assert follow(house.database, house.app.applied().programme, house.now) == 0
+    house.tell("Signed Up", "bo@people.example")
+    house.advance()
+    return house
+
+
+def test_every_fact_somebody_subscribes_to_is_told_once_and_signed(following: House, receiver: Receiver) -> None:
+    programme = following.app.applied().programme
+    assert [follow(following.database, programme, following.now) for _ in range(3)] == [1, 0, 0]
+    while calls(following):
+        pass
+    ((path, headers, raw),) = [each for each in receiver.requests if each[0].startswith("/log")]
+    assert path == "/log?a=1"
+    assert is_genuine("generic", headers, raw, ["whsec_c2VjcmV0IG9mIHRoZSBjcm0="], following.now)
+    told = json.loads(raw)
+    assert (told["type"], told["data"]["email"], told["data"]["campaign"]) == (
+        "nurture.left", "bo@people.example", "c",
+    )  # fmt: skip
+    assert told["timestamp"] == following.now.isoformat()
+
+
+def test_two_daemons_and_an_erased_end_of_the_ledger_lose_and_repeat_nothing(following: House) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from nurture.engine.people import erase
+
+    programme, database = following.app.applied().programme, following.database
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(lambda _: follow(database, programme, following.now), range(2))) == 1
+    erase(database, "bo@people.example", following.now)
+    assert follow(database, programme, following.now) == 0
+    following.tell("Signed Up", "cy@people.example")
+    following.advance()
+    assert follow(database, programme, following.now) == 1
+
+
+def test_what_was_given_up_is_listed_and_called_again_under_its_id(house: House, receiver: Receiver) -> None:
+    receiver.answers = [500] * TRIES
+    for _ in range(TRIES):
+        calls(house)
+        house.pass_time("+10 hours")
+    with house.database.read() as tx:
+        ((failed,), standing) = given_up(tx, KINDS), standing_by_name(tx, KINDS)
+    assert (failed.name, failed.tries, failed.error) == ("crm", TRIES, "answered 500")
+    assert standing == {"crm": Standing(failed=1)}
+    again = house.database.transact(lambda tx: call_again(tx, KINDS, house.now, name="crm"))
+    assert (again, calls(house)) == (1, 1)
+    assert receiver.seen[-1][0] == str(failed.id)
+    assert house.database.transact(lambda tx: call_again(tx, KINDS, house.now, ids=[failed.id])) == 0
