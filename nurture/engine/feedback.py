@@ -31,7 +31,7 @@ SOURCE = "feedback"
 
 def dead_address(claimed: Claimed, attempt: Attempt, now: datetime) -> Arrival | None:
     """The event of an address at which nobody lives, where this one reply is enough to never write to it again."""
-    if attempt.code is None:
+    if attempt.code is None or attempt.code < 400:
         return None
     weight = suppression_for(code=attempt.code, enhanced=attempt.enhanced, text=attempt.text)
     if weight is not Suppression.NOW:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from nurture.domain.breaker import Pace
@@ -23,6 +22,21 @@ class _Lane:
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
 
+class Slot:
+    """A class and not a generator, as every mail has one."""
+
+    __slots__ = ("_paces", "_provider")
+
+    def __init__(self, paces: DomainPaces, provider: str) -> None:
+        self._paces, self._provider = paces, provider
+
+    async def __aenter__(self) -> None:
+        await self._paces.enter(self._provider)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._paces.leave(self._provider)
+
+
 class DomainPaces:
     """`initial` is where every provider begins. First come, first served within one provider."""
 
@@ -31,17 +45,9 @@ class DomainPaces:
         self._lanes: dict[str, _Lane] = {}
         self._changed: set[str] = set()
 
-    @asynccontextmanager
-    async def slot(self, recipient: str) -> AsyncIterator[None]:
-        provider = provider_of(recipient)
-        lane = self._lanes.setdefault(provider, _Lane(self._initial))
-        await self._enter(lane)
-        try:
-            yield
-        finally:
-            lane.busy -= 1
-            self._admit(lane)
-            self._leave(provider, lane)
+    def slot(self, recipient: str) -> Slot:
+        """One of the provider's slots, for an `async with`."""
+        return Slot(self, provider_of(recipient))
 
     def learn(self, recipient: str, attempt: Attempt) -> None:
         """Within the slot: what the provider made of it."""
@@ -83,7 +89,11 @@ class DomainPaces:
                 self._admit(lane)
             self._leave(provider, lane)
 
-    async def _enter(self, lane: _Lane) -> None:
+    async def enter(self, provider: str) -> None:
+        """Wait for a slot."""
+        lane = self._lanes.get(provider)
+        if lane is None:
+            lane = self._lanes[provider] = _Lane(self._initial)
         if lane.busy < lane.pace.limit and not lane.waiting:
             lane.busy += 1
             return
@@ -96,6 +106,13 @@ class DomainPaces:
                 lane.busy -= 1
                 self._admit(lane)
             raise
+
+    def leave(self, provider: str) -> None:
+        """Give the slot back."""
+        lane = self._lanes[provider]  # it stands as long as somebody is in it
+        lane.busy -= 1
+        self._admit(lane)
+        self._leave(provider, lane)
 
     def _leave(self, provider: str, lane: _Lane) -> None:
         """One lane for each domain ever seen would be a leak."""

@@ -100,6 +100,8 @@ def decoded(text: bytes) -> str:
 
 def clean(text: str) -> str:
     """At most 512 characters on one line: control, invisible and unpaired characters are written as escapes."""
+    if text.isascii() and text.isprintable() and len(text) <= MAX_TEXT:
+        return text.strip()
     safe = "".join(_escaped(char) if _is_unsafe(char) else char for char in text[: MAX_TEXT * 2].strip())
     return safe if len(safe) <= MAX_TEXT else safe[: MAX_TEXT - 1] + "…"
 

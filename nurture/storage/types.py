@@ -194,6 +194,7 @@ class Batch:
 
     def __init__(self, **columns: str) -> None:
         self.columns = columns
+        self._instants = [place for place, kind in enumerate(columns.values()) if kind == "instant"]
 
     def sql(self, dialect: str) -> str:
         if dialect == "sqlite":
@@ -206,14 +207,15 @@ class Batch:
         return f"(SELECT {read} FROM json_array_elements(CAST(:batch AS json)) AS rows(row))"
 
     def text(self, dialect: str, rows: Iterable[Sequence[Any]]) -> str:
+        if not self._instants:
+            return dump_json(list(rows))
         sqlite = dialect == "sqlite"
-
-        def plain(value: Any) -> Any:
-            if isinstance(value, datetime):
-                return micros(value) if sqlite else value.astimezone(UTC).isoformat()
-            return value
-
-        return dump_json([[plain(value) for value in row] for row in rows])
+        plain = [list(row) for row in rows]
+        for row in plain:
+            for place in self._instants:
+                if (instant := row[place]) is not None:
+                    row[place] = micros(instant) if sqlite else instant.astimezone(UTC).isoformat()
+        return dump_json(plain)
 
 
 INSTANTS = ("now", "until", "since", "after")
