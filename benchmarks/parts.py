@@ -10,13 +10,14 @@ from typing import Any
 from nurture.engine import dispatch, pump
 from nurture.engine.compose import Composer
 from nurture.engine.dispatch import Dispatcher
+from nurture.engine.marks import MarkWriter
 from nurture.engine.pump import Pump
 from nurture.sending.line import Line
 
 PARTS: tuple[tuple[str, Any, str], ...] = (
     ("two turns", pump, "advance"),
     ("building", Composer, "__call__"),
-    ("gate and outcome", Dispatcher, "_commit"),
+    ("gate and outcome", MarkWriter, "commit"),
     ("claim", Dispatcher, "_claim"),
     ("look at the queue", Pump, "_look"),
     ("recheck", dispatch, "recheck"),

@@ -28,6 +28,7 @@ from nurture.engine import outcome as judge
 from nurture.engine.allowance import Allowance
 from nurture.engine.compose import again, kept_of
 from nurture.engine.group_commit import GroupCommit
+from nurture.engine.marks import ABOUT_A_ROW, Mark, MarkWriter
 from nurture.engine.revisions import Applied
 from nurture.errors import TemplateError
 from nurture.sending.mail import OutgoingMail
@@ -35,8 +36,8 @@ from nurture.sending.transport import Transport
 from nurture.storage import deliveries as rows
 from nurture.storage.database import Database, Transaction
 from nurture.storage.deliveries import Claimed, GateRequest, Hold, Key
-from nurture.storage.faults import DatabaseFault, Fault
-from nurture.storage.outcomes import Outcome, record_outcomes
+from nurture.storage.faults import DatabaseFault
+from nurture.storage.outcomes import Outcome
 from nurture.storage.snapshots import load_snapshots
 
 LEASE = timedelta(seconds=60)
@@ -44,7 +45,6 @@ HEARTBEAT = 15.0  # seconds; a lease survives three missed beats
 LAST_WORDS = 5.0  # seconds to record outcomes in, however short the grace
 GATHER, GROUP = 0.1, 100  # seconds, mails: what `gather` waits for, whichever comes first
 DATABASE_PAUSE = 1.0  # seconds between tries to record an outcome
-_ABOUT_A_ROW = frozenset({Fault.DUPLICATE, Fault.INVALID, Fault.OTHER})
 
 
 class Compose(Protocol):
@@ -87,9 +87,8 @@ class Dispatcher:
         self._owner, self._clock, self._executor, self._journal = owner, clock, executor, journal
         self._capacity, self._per_domain, self._slowed = capacity, per_domain, slowed
         self.allowance = allowance or Allowance()
-        # Gates and outcomes share their commits: it halves them, and what comes of a mail is durable before the next
-        # gate on the same connection, so that no more than one mail per connection can end unknown.
-        self._marks: GroupCommit[GateRequest | Outcome, bool | DatabaseFault] = GroupCommit(self._commit, executor)
+        self.hand = MarkWriter(database, owner, clock)
+        self._marks: GroupCommit[Mark, bool | DatabaseFault] = GroupCommit(self.hand.commit, executor)
         self.in_order = False  # always whoever has waited longest, for stories that are told twice
         self._newest_next = False
         self._queue: deque[tuple[Hold, Applied, Claimed, Snapshot]] = deque()  # claimed, and not begun
@@ -243,57 +242,6 @@ class Dispatcher:
     def _tell_unread(self, key: Key, error: Exception) -> None:
         self._journal.error("delivery cannot be read", contact=key[0], delivery=key[1], error=_told(error))
 
-    def _commit(self, marks: Sequence[GateRequest | Outcome]) -> Sequence[bool | DatabaseFault]:
-        """One transaction for all that waits; where that fails, gates and outcomes fail or succeed by themselves."""
-        gates = [mark for mark in marks if isinstance(mark, GateRequest)]
-        outcomes = [mark for mark in marks if isinstance(mark, Outcome)]
-        try:
-            passed, written = self._write(gates, outcomes)
-        except Exception as error:  # noqa: BLE001 - told to each of them as what it is
-            fault = _as_fault(error)
-            ends = iter(self._commit_outcomes(outcomes, fault))
-            ways = iter(self._commit_gates(gates, fault))
-            return [next(ways if isinstance(mark, GateRequest) else ends) for mark in marks]
-        return [(mark.contact_id, mark.seq) in (passed if isinstance(mark, GateRequest) else written) for mark in marks]
-
-    def _write(self, gates: Sequence[GateRequest], outcomes: Sequence[Outcome]) -> tuple[set[Key], set[Key]]:
-        now = self._clock()
-
-        def work(tx: Transaction) -> tuple[set[Key], set[Key]]:
-            written = record_outcomes(tx, outcomes, self._owner, now)
-            return rows.gate(tx, gates, self._owner, now), written
-
-        return self._database.transact(work)
-
-    def _commit_gates(self, requests: Sequence[GateRequest], fault: DatabaseFault) -> Sequence[bool | DatabaseFault]:
-        """After a commit that failed: it may stand, but only what can be read counts (an unreadable gate is shut)."""
-        if not requests:
-            return []
-        try:
-            if fault.commit_unknown:
-                with self._database.read() as tx:
-                    passed = rows.gated(tx, [Hold(r.contact_id, r.seq, r.epoch) for r in requests], self._owner)
-            elif fault.passes:
-                return [fault] * len(requests)
-            else:
-                passed, _ = self._write(requests, [])
-        except Exception as again:  # noqa: BLE001 - as above
-            return [_as_fault(again)] * len(requests)
-        return [(request.contact_id, request.seq) in passed for request in requests]
-
-    def _commit_outcomes(self, outcomes: Sequence[Outcome], fault: DatabaseFault) -> Sequence[bool | DatabaseFault]:
-        """Each alone, where the reason may lie in a row; else they are handed in again in a while."""
-        if fault.fault not in _ABOUT_A_ROW:
-            return [fault] * len(outcomes)
-        answers: list[bool | DatabaseFault] = []
-        for outcome in outcomes:
-            try:
-                _, written = self._write([], [outcome])
-                answers.append(outcome.key in written)
-            except Exception as own:  # noqa: BLE001 - as above
-                answers.append(_as_fault(own))
-        return answers
-
     def _extend(self, holds: Sequence[Hold]) -> None:
         self._database.transact(lambda tx: rows.extend_leases(tx, holds, self._owner, self._clock(), LEASE))
 
@@ -307,7 +255,7 @@ class Dispatcher:
             raise
         except DatabaseFault as fault:  # of the gate: no dot was written, whatever became of the mark
             self._journal.warning("gate could not be written", **_who(claimed), error=str(fault))
-            pause = judge.RELAY_PAUSE if fault.fault in _ABOUT_A_ROW else judge.JUDGE_AGAIN
+            pause = judge.RELAY_PAUSE if fault.fault in ABOUT_A_ROW else judge.JUDGE_AGAIN
             await self._record(judge.of_lost_gate(claimed, self._clock() + pause, self._clock()))
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this mail alone
@@ -360,7 +308,7 @@ class Dispatcher:
         """Until it is written: while the process lives, what the relay said is not forgotten."""
         waits = False
         while isinstance(written := await self._marks.submit(outcome), DatabaseFault):
-            if written.fault in _ABOUT_A_ROW and (outcome.attempt is not None or outcome.facts):
+            if written.fault in ABOUT_A_ROW and (outcome.attempt is not None or outcome.facts):
                 # The words cannot be stored; what they mean can.
                 self._journal.error("outcome written without words", **_named(outcome), error=str(written))
                 outcome = outcome.without_words()
@@ -403,11 +351,6 @@ def _asks(applied: Applied, claimed: Claimed) -> bool:
 
 def _plain(claimed: Claimed) -> Snapshot:
     return Snapshot(contact=claimed.contact, enrolments=[claimed.enrolment])
-
-
-def _as_fault(error: Exception) -> DatabaseFault:
-    """A value that does not even come to the database (NUL in a text, say) is refused like one that does."""
-    return error if isinstance(error, DatabaseFault) else DatabaseFault(Fault.INVALID, _told(error))
 
 
 def _told(error: BaseException) -> str:

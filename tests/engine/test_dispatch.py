@@ -407,7 +407,7 @@ def test_a_daemon_that_stood_still_behind_its_gate_writes_no_dot(build: Build, s
 
     async def live() -> None:
         async with house.engine() as engine:
-            write, stalls = engine.dispatcher._write, iter(["+31 seconds"])
+            write, stalls = engine.dispatcher.hand._write, iter(["+31 seconds"])
 
             def slow(gates: Any, outcomes: Any) -> Any:
                 written = write(gates, outcomes)
@@ -415,7 +415,7 @@ def test_a_daemon_that_stood_still_behind_its_gate_writes_no_dot(build: Build, s
                     house.pass_time(stall)
                 return written
 
-            engine.dispatcher._write = slow  # type: ignore[method-assign]
+            engine.dispatcher.hand._write = slow  # type: ignore[method-assign]
             await engine.pump.drain()
             assert server.bodies == 0
             house.pass_time("+1 minute")
