@@ -27,7 +27,7 @@ def could_stop(
     """What ends the campaign for her, then what may keep the mail she comes to next (or `step`) from going."""
     case = dossier.case(programme)
     send = _next_send(campaign, enrolment, ahead, step)
-    if not is_open(case, campaign):
+    if not is_open(campaign, case.paused):
         yield "nothing goes while the campaign is paused"
     if send is None or send.kind is MailKind.MARKETING:
         yield "unsubscribing" + (f", or leaving topic {campaign.topic}" if campaign.topic else "")
