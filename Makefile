@@ -3,6 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
+# Real daemons, relays and clocks beside each other on few cores: what fails among the others must pass alone, and is told.
+twice = $(BIN)/python -m pytest $(1) || { [ $$? = 1 ] && echo "== once more, alone, what failed above" && \
+	$(BIN)/python -m pytest $(2) -n 0 --last-failed --last-failed-no-failures none; }
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lab check format lint types imports bench bench-peers clean
 
@@ -14,10 +18,10 @@ demo: $(READY) ## sixty days of a demo shop in under a minute; mail stays on thi
 
 test: $(READY) ## the whole test suite, on SQLite and PostgreSQL
 	@echo "Running the tests (SQLite and a real PostgreSQL, real SMTP servers, real daemons) ..."
-	@$(BIN)/python -m pytest -n 2 -q
+	@$(call twice,-n 2 -q,-q)
 
 lab: $(READY) ## the slow crash laboratories; needs the Debian packages in .ci/lab-packages
-	@$(BIN)/python -m pytest -n 2 -q -m lab --timeout 900
+	@$(call twice,-n 2 -q -m lab --timeout 900,-q -m lab --timeout 900)
 
 check: $(READY) ## format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
