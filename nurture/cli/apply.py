@@ -169,7 +169,7 @@ def _plain(planned: Planned, pending: bool) -> dict[str, Any]:
                 "after": change.after,
                 "moved_to": change.moved_to,
                 "confirm": change.confirm,
-                "inside": _people(planned, change),
+                "inside": planned.people(change),
             }
             for change in planned.changes
         ],
@@ -198,14 +198,6 @@ def _plain_expected(planned: Planned) -> dict[str, Any] | None:
         for name, step in sorted(found.before.keys() | found.after.keys())
     ]  # fmt: skip
     return {"hours": 24, "mails": mails, "people": found.people, "played": found.played, "margin": found.margin}
-
-
-def _people(planned: Planned, change: Change) -> int:
-    """How many people a change concerns: those at the step, or all inside the campaign."""
-    standing = planned.standing.get(change.campaign or "", {})
-    if change.step is not None:
-        return standing.get(change.before if change.kind == "step_renamed" else change.step, 0)
-    return sum(standing.values())
 
 
 def _told(planned: Planned, pending: bool) -> str:
@@ -248,7 +240,7 @@ def _concerned(planned: Planned, change: Change) -> list[str]:
     from nurture.engine.apply import InFlight
 
     told = []
-    people = _people(planned, change)
+    people = planned.people(change)
     if people and change.kind == "wait":
         told.append(
             f"{plural(people, 'person waits', 'people wait')} here and keep their time; or: --in-flight reschedule"

@@ -83,6 +83,19 @@ class Planned:
         many = {name for name, people in self.soon.items() if people > MANY}
         return tuple(sorted({change.confirm for change in self.changes if change.confirm is not None} | many))
 
+    @property
+    def pending(self) -> bool:
+        """Whether there is anything to apply."""
+        return self.against == 0 or dict(self.before) != dict(self.sources)
+
+    def people(self, change: Change) -> int:
+        """How many people a change concerns: those at the step, or all inside the campaign."""
+        standing = self.standing.get(change.campaign or "", {})
+        if change.step is None:
+            return sum(standing.values())
+        renamed = change.kind is ChangeKind.STEP_RENAMED
+        return standing.get(change.before if renamed else change.step, 0)
+
 
 def plan(
     database: Database,

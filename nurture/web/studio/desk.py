@@ -19,7 +19,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-PAGES = ("/programme", "/mails", "/simulation", "/inbox")  # what the navigation leads to
+PAGES = ("/programme", "/mails", "/simulation", "/plan", "/inbox")  # what the navigation leads to
 HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 

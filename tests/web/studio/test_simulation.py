@@ -31,7 +31,7 @@ def test_a_contact_goes_on_from_where_she_is_and_nothing_is_stored(studio):
     studio.house.live_until("+1 hour")
     before = studio.house.facts()
     page = studio.text(f"{PAGE}?as=ana@people.example")
-    assert '<tr class="sends">' in page
+    assert '<tr class="leaves">' in page
     assert studio.house.facts() == before
 
 
