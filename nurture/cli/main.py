@@ -44,6 +44,7 @@ COMMANDS = {
     "contacts": ("nurture.cli.contacts:contacts", "Look people up, export, suppress or erase them."),
     "campaigns": ("nurture.cli.campaigns:campaigns", "See and steer the applied campaigns."),
     "explain": ("nurture.cli.explain:explain", "Why somebody got a mail, or did not, and what comes next."),
+    "forms": ("nurture.cli.forms:forms", "Show the sign-up forms, and how to put one into a page."),
     "keys": ("nurture.cli.keys:keys", "Say who may use the HTTP API, and for what."),
     "webhooks": ("nurture.cli.webhooks:webhooks", "See and repair the calls to other systems."),
     "audit": ("nurture.cli.audit:audit", "Recount the ledger and prove the promises."),
@@ -56,7 +57,7 @@ COMMANDS = {
 SECTIONS = {
     "Write": ("init", "dev", "validate", "schema", "test", "simulate", "preview", "send-test"),
     "Run": ("plan", "apply", "revisions", "run", "serve", "status", "stop-sending", "start-sending", "inbox"),
-    "People": ("events", "feedback", "import", "contacts", "campaigns"),
+    "People": ("events", "feedback", "import", "contacts", "forms", "campaigns"),
     "Ask": ("explain", "audit"),
     "Operate": ("keys", "webhooks", "db", "doctor", "deploy", "demo"),
 }

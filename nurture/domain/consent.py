@@ -29,7 +29,8 @@ def judge_consent(case: Case, event: Event) -> None:
     if event.name == UNSUBSCRIBED or event.name in case.programme.consent_withdrawn_by:
         _withdraw(case, event, topic)
     elif event.name == RESUBSCRIBED or event.name in case.programme.consent_granted_by:
-        _grant(case, event, topic)
+        for each in _ticked(case, event) or (topic,):
+            _grant(case, event, each)
     elif event.name in {SOFT_BOUNCED, REFUSED}:
         _note_return(case, event)
     elif event.name == BOUNCED:
@@ -52,6 +53,14 @@ def _topic(case: Case, event: Event) -> str | None:
     """What she says yes or no to; a topic we do not have is all of them, so that no "no" is lost in a rename."""
     topic = event.properties.get("topic")
     return topic if isinstance(topic, str) and topic in case.programme.topics else None
+
+
+def _ticked(case: Case, event: Event) -> tuple[str, ...]:
+    """The topics of a yes that lists several, as a sign-up form does."""
+    told = event.properties.get("topics")
+    if not isinstance(told, list):
+        return ()
+    return tuple(each for each in told if isinstance(each, str) and each in case.programme.topics)
 
 
 def _is_overruled(case: Case, event: Event, topic: str | None) -> bool:

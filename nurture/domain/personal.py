@@ -16,11 +16,12 @@ from nurture.domain.steps import Send
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The signed, personal addresses of one mail."""
+    """The signed, personal addresses of one mail; `confirm` stands in transactional mail only."""
 
     unsubscribe: str
     preferences: str
     view: str
+    confirm: str | None = None
 
 
 def sender_of(programme: Programme, send: Send) -> Sender:
@@ -54,6 +55,8 @@ def template_context(
         "preferences_url": links.preferences,
         "view_url": links.view,
     }
+    if links.confirm is not None:
+        context["confirm_url"] = links.confirm
     if grant is not None:
         context["offer"] = plain(grant.named())
     return context

@@ -11,6 +11,7 @@ from typing import Any
 from nurture.domain.campaign import Campaign, CampaignStatus, DateStart, EventStart, SegmentStart, StageStart
 from nurture.domain.conditions import Condition
 from nurture.domain.event import NOTHING
+from nurture.domain.forms import Form
 from nurture.domain.incoming import EventSchema, WebhookSource
 from nurture.domain.outward import Webhook
 from nurture.domain.stages import Lifecycle
@@ -70,6 +71,7 @@ class Programme:
     brand: Mapping[str, Any] = field(default=NOTHING)
     schemas: Mapping[str, EventSchema] = field(default=NOTHING)
     sources: Mapping[str, WebhookSource] = field(default=NOTHING)
+    forms: Mapping[str, Form] = field(default=NOTHING)
     revision: int = 0
 
     @cached_property

@@ -80,7 +80,7 @@ class Composer:
         programme = applied.programme
         sender = sender_of(programme, send)
         links = self._links(sender)
-        addresses = _addresses(links, delivery)
+        addresses = _addresses(links, delivery, send.kind)
         grant = enrolment.grants.get(send.offer or "")
         context = template_context(programme, campaign, send, contact, enrolment.start, grant, addresses)
         rendered = applied.renderer.render(send.template, context, subject=send.subject)
@@ -164,9 +164,10 @@ def again(kept: KeptMail, contact: Contact) -> OutgoingMail | None:
     return OutgoingMail(kept.sender, kept.recipient, kept.data, kept.envid, kept.needs_smtputf8)
 
 
-def _addresses(links: Links, delivery: Delivery) -> Addresses:
+def _addresses(links: Links, delivery: Delivery, kind: MailKind) -> Addresses:
     found = links.for_templates(delivery.contact_id, delivery.seq)
-    return Addresses(found["unsubscribe_url"], found["preferences_url"], found["view_url"])
+    confirm = links.confirm_url(delivery.contact_id, delivery.seq) if kind is MailKind.TRANSACTIONAL else None
+    return Addresses(found["unsubscribe_url"], found["preferences_url"], found["view_url"], confirm)
 
 
 @lru_cache(maxsize=256)

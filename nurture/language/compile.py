@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from nurture.domain.campaign import Campaign
 from nurture.domain.conditions import Condition
+from nurture.domain.forms import Form
 from nurture.domain.incoming import EventSchema, WebhookSource
 from nurture.domain.programme import Programme
 from nurture.domain.steps import MailKind
@@ -21,6 +22,7 @@ from nurture.language.checks import check_campaign
 from nurture.language.circles import Place, warn_of_circles
 from nurture.language.contract import COLUMNS, TemplateHead, attributes_set, check_contract, read_head
 from nurture.language.edits import carried_over
+from nurture.language.forms import compile_forms
 from nurture.language.incoming import check_templates, compile_schemas, compile_sources
 from nurture.language.incoming_file import EventsFile, WebhooksFile
 from nurture.language.names import STANDARD_EVENTS, Known, Path, Scope, near_misses
@@ -105,6 +107,7 @@ class _Project:
             compile_segments(segments, self._scope(segments_file, known)) if segments_file.data and segments else {}
         )
         campaigns = self._campaigns(campaign_rules, known, project, policy)
+        forms = self._forms(project, self._scope(project_file, known), campaigns)
         people = self._people(known)
         stories = self._stories(known, people)
         behaviour = self._behaviour(known)
@@ -118,7 +121,7 @@ class _Project:
         if project is None or policy is None:
             return Compiled(None, people, stories, self._problems())
         programme = replace(
-            self._programme(project, policy, conditions, campaigns, brand), schemas=schemas, sources=webhooks
+            self._programme(project, policy, conditions, campaigns, brand, forms), schemas=schemas, sources=webhooks
         )
         if not any(problem.is_error for problem in self._problems()):
             warn_of_nonsense(programme, self.places)
@@ -228,6 +231,12 @@ class _Project:
         warn_of_circles(campaigns, self.places)
         return campaigns
 
+    def _forms(self, project: ProjectFile | None, scope: Scope, campaigns: Mapping[str, Campaign]) -> dict[str, Form]:
+        if project is None:
+            return {}
+        grants = frozenset(project.consent.granted_by or ()) if project.consent else frozenset()
+        return compile_forms(project.forms, grants, campaigns, scope)
+
     def _people(self, known: Known) -> dict[str, Person]:
         people: dict[str, Person] = {}
         for name in self._below("people/"):
@@ -318,6 +327,7 @@ class _Project:
         segments: Mapping[str, Condition],
         campaigns: Mapping[str, Campaign],
         brand: Mapping[str, Any],
+        forms: Mapping[str, Form],
     ) -> Programme:
         return Programme(
             lifecycle=policy.lifecycle,
@@ -340,6 +350,7 @@ class _Project:
             teams=dict(project.teams),
             webhooks=webhooks_of(project),
             brand={**project.brand, **brand},
+            forms=forms,
         )
 
     def _brand(self) -> dict[str, Any]:

@@ -90,6 +90,8 @@ CODES = {
     "N701": "no postal address",
     "N702": "a marketing campaign without a topic",
     "N703": "a transactional mail that carries an offer",
+    "N704": "a form whose event grants no consent",
+    "N705": "a form whose campaign is no confirmation",
     "N801": "unknown offer",
     "N802": "not a discount",
     "N803": "not a code rule",

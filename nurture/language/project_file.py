@@ -25,6 +25,7 @@ from nurture.language.fields import (
     ZoneField,
     refuse,
 )
+from nurture.language.forms import FormRule
 from nurture.language.incoming_file import EnvironmentField
 from nurture.language.problems import did_you_mean
 from nurture.language.steps import Meta, Strict, Version
@@ -161,6 +162,8 @@ class ProjectFile(Strict):
     """People who never get marketing mail, so that uplift can be measured."""
     consent: ConsentRule | None = None
     """The events that are a yes or a no to marketing mail."""
+    forms: dict[NameField, FormRule] = {}
+    """Where people sign up: pages at /s/NAME, confirmed by a mail."""
     teams: dict[NameField, AddressField] = {}
     """Teams that alerts go to."""
     webhooks: dict[NameField, Annotated[WebhookRule, OrText("url")]] = {}

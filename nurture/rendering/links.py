@@ -32,6 +32,10 @@ class Links:
         """For the footer and for List-Unsubscribe: one click, by POST (RFC 8058)."""
         return self._url("u", Purpose.UNSUBSCRIBE, contact_id, seq)
 
+    def confirm_url(self, contact_id: int, seq: int) -> str:
+        """Where she confirms what she asked for."""
+        return self._url("c", Purpose.OPT_IN, contact_id, seq)
+
     def unsubscribe_mailto(self, contact_id: int, seq: int) -> str:
         """The mailto: of List-Unsubscribe."""
         token = self.keyring.mailbox_token(Purpose.UNSUBSCRIBE, contact_id, seq)

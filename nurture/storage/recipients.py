@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -12,9 +13,9 @@ from nurture.domain.contact import Consent, Contact
 from nurture.storage import contacts as people
 from nurture.storage.database import Transaction
 from nurture.storage.names import now_called
-from nurture.storage.tables import consents, deliveries, events
+from nurture.storage.tables import consents, deliveries, enrolments, events
 
-_d, _e, _c = deliveries.c, events.c, consents.c
+_d, _e, _c, _n = deliveries.c, events.c, consents.c, enrolments.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,15 @@ class Word:
     topic: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a mail's enrolment began with, and when."""
+
+    campaign: str
+    start: Mapping[str, Any]
+    at: datetime
+
+
 def addressee(tx: Transaction, contact_id: int, seq: int) -> Addressee | None:
     """Whose the mail with these numbers is now; None if she was erased."""
     contact_id, seq = now_called(tx, contact_id, seq)
@@ -42,6 +52,23 @@ def addressee(tx: Transaction, contact_id: int, seq: int) -> Addressee | None:
         return None
     query = select(_d.campaign).where(_d.contact_id == contact_id, _d.seq == seq)
     return Addressee(contact, seq, tx.execute(query).scalar())
+
+
+def begun_with(tx: Transaction, contact_id: int, seq: int) -> Begun | None:
+    """The enrolment that her mail `seq` belongs to; None if it is not stored (any more)."""
+    query = (
+        select(_n.campaign, _n.start, _n.started_at)
+        .join(deliveries, (_d.contact_id == _n.contact_id) & (_d.enrolment == _n.seq))
+        .where(_d.contact_id == contact_id, _d.seq == seq)
+    )
+    row = tx.execute(query).first()
+    return Begun(*row) if row is not None else None
+
+
+def times_told(tx: Transaction, contact_id: int, name: str, source: str) -> list[datetime]:
+    """When her events of this name came from `source`."""
+    query = select(_e.at).where(_e.contact_id == contact_id, _e.name == name, _e.source == source)
+    return list(tx.execute(query).scalars())
 
 
 def last_word(tx: Transaction, contact_id: int, names: Collection[str], source: str) -> Word | None:

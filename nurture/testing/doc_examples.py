@@ -71,6 +71,15 @@ CAMPAIGN = {
 }
 
 
+CONFIRMATION = """\
+version: 1
+campaign: newsletter-confirm
+status: live
+start: {manual: true}
+steps: [{id: ask, send: ask, kind: transactional, late: drop after 1 day}]
+"""
+
+
 def campaign(text: str, data: Mapping[str, Any]) -> str:
     """A campaign file: what the example leaves out is filled in."""
     names_offer = "offer:" in text or "offers:" in text or "steps" not in data
@@ -107,6 +116,9 @@ def project_of(example: Example) -> dict[str, str]:
             sources["campaigns/_project.yaml"] = re.sub(
                 r"^caps:\n(?:  .*\n)+", f"{caps}\n", sources["campaigns/_project.yaml"], flags=re.MULTILINE
             )
+        case "forms":
+            sources["campaigns/_project.yaml"] += example.text
+            sources["campaigns/newsletter-confirm.yaml"] = CONFIRMATION
         case "template":
             sources["email_templates/cart/reminder.html"] = example.text
             person = of_language_page("person").text

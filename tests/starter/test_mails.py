@@ -30,6 +30,7 @@ LINKS = Links(
     unsubscribe="https://mail.northwind.example/u/token-u",
     preferences="https://mail.northwind.example/p/token-p",
     view="https://mail.northwind.example/v/token-v",
+    confirm="https://mail.northwind.example/c/token-c",
 )
 
 

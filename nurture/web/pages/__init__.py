@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from nurture.web.pages import preferences, unsubscribe, view
+from nurture.web.pages import preferences, signup, unsubscribe, view
 from nurture.web.pages.desk import Desk
 from nurture.web.site import Site
 
@@ -18,3 +18,4 @@ def mount(web: FastAPI, site: Site) -> None:
     unsubscribe.mount(web, desk)
     preferences.mount(web, desk)
     view.mount(web, desk)
+    signup.mount(web, desk)

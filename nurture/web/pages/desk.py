@@ -68,23 +68,24 @@ class Desk:
         *,
         status: int = 200,
         contact: Contact | None = None,
+        language: str | None = None,
         **context: Any,
     ) -> Response:
-        """A page in her language: what she chose, else what her browser asks for, else that of the project."""
+        """A page in `language`, else in hers: what she chose, what her browser asks for, that of the project."""
         chosen = contact.locale if contact is not None else None
         spoken = accepted(request.headers.get("accept-language"))
-        language = best_language(chosen, *spoken, programme.locale)
+        tongue = best_language(language, chosen, *spoken, programme.locale)
         brand = self.brand(programme)
         told = page(
             f"pages/{template}",
             status,
-            _=phrases(language),
-            lang=language,
+            _=phrases(tongue),
+            lang=tongue,
             brand=brand,
             path=request.url.path,
             **context,
         )
-        told.headers["Content-Language"] = language
+        told.headers["Content-Language"] = tongue
         if brand.logo_origin is not None:
             told.headers["Content-Security-Policy"] = CONTENT_POLICY.replace("img-src", f"img-src {brand.logo_origin}")
         return told
