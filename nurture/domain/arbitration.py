@@ -27,12 +27,14 @@ from nurture.domain.timing import add, next_allowed, zone_of
 TRIES = 12  # a cap and a window may push each other ahead a few times before both have room
 
 
-def arbitrate(case: Case, wishes: Sequence[Wish]) -> None:
-    """Judge all wishes of this moment together."""
+def arbitrate(case: Case, wishes: Sequence[Wish]) -> bool:
+    """Judge all wishes of this moment together. True when somebody has gone on, to where there may be a next wish."""
     waiting = [wish for wish in wishes if _is_due(case, wish)]
-    waiting.sort(key=lambda wish: (-wish.campaign.priority, _due(wish), wish.campaign.name, wish.send.id))
+    if len(waiting) > 1:
+        waiting.sort(key=lambda wish: (-wish.campaign.priority, _due(wish), wish.campaign.name, wish.send.id))
     for wish in waiting:
         _judge(case, wish)
+    return any(wish.enrolment.node != wish.send.id for wish in waiting)
 
 
 def allowed_from(programme: Programme, campaign: Campaign, send: Send, at: datetime, zone_name: str | None) -> datetime:
@@ -166,7 +168,7 @@ def _plan(case: Case, wish: Wish, due: datetime, deadline: datetime, granted: Gr
     seq = case.take_seq()
     if send.kind is MailKind.MARKETING:
         sent_at = case.now if ghost else None
-        case.mails.append(CountedMail(sent_at, send.category, campaign.name, send.id, ghost))
+        case.reserve(CountedMail(sent_at, send.category, campaign.name, send.id, ghost))
     delivery = Delivery(
         contact_id=case.contact.id,
         seq=seq,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from nurture.domain.campaign import Campaign
 from nurture.domain.conditions import Condition, Facts
-from nurture.domain.enrolment import Enrolment, EnrolmentState, Grant
+from nurture.domain.delivery import CountedMail
+from nurture.domain.enrolment import Enrolment, EnrolmentState, Grant, PastEnrolment
 from nurture.domain.event import Event, plain
 from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.programme import Programme
@@ -17,10 +17,19 @@ from nurture.domain.snapshot import Snapshot, Turn
 from nurture.domain.timing import zone_of
 
 _ACTIVE = EnrolmentState.ACTIVE
+_UNASKED = frozenset({"memberships", "version", "consent", "opted_out", "suppressed", "paused_until"})
 
 
 class Case:
-    """The only mutable thing in a turn. Decisions read it and write to it; nothing leaves it before the turn ends."""
+    """The only mutable thing in a turn. Decisions read it and write to it; nothing leaves it before the turn ends.
+
+    What it has of the snapshot it shares, until it is changed: `remember`, `enter` and `reserve` make it its own.
+    """
+
+    __slots__ = (
+        "_changed", "_facts", "_next_seq", "_wake_at", "contact", "enrolments", "freed", "history", "mails", "now",
+        "past", "paused", "programme", "received", "stirred", "turn", "zone",
+    )  # fmt: skip
 
     def __init__(self, programme: Programme, snapshot: Snapshot, now: datetime) -> None:
         self.programme = programme
@@ -28,11 +37,11 @@ class Case:
         self.contact = snapshot.contact
         self.zone: ZoneInfo = zone_of(snapshot.contact.zone, programme.zone)
         self.turn = Turn(contact=snapshot.contact)
-        self.history: dict[str, Sequence[Event]] = dict(snapshot.history)
+        self.history = snapshot.history
         self.enrolments: list[Enrolment] = list(snapshot.enrolments)
-        self.past = dict(snapshot.past)
-        self.mails = list(snapshot.mails)
-        self.received = dict(snapshot.received)
+        self.past = snapshot.past
+        self.mails = snapshot.mails
+        self.received = snapshot.received
         self.paused = snapshot.paused
         self.stirred = False  # a step changed the person: stages and segments have to look at her again
         self.freed = False  # a mail that held a slot may not go after all
@@ -46,7 +55,8 @@ class Case:
     def alter(self, **changes: Any) -> None:
         """Change columns of the contact's row."""
         self.contact = self.contact.altered(**changes)
-        self._facts = None
+        if not changes.keys() <= _UNASKED:
+            self._facts = None
 
     def take_seq(self) -> int:
         seq = self._next_seq
@@ -59,7 +69,19 @@ class Case:
         told = [*seen, event]
         if seen and (event.at, event.id) < (seen[-1].at, seen[-1].id):
             told.sort(key=lambda each: (each.at, each.id))
-        self.history[event.name] = told
+        self.history = {**self.history, event.name: told}
+        if self._facts is not None:
+            self._facts.history = self.history
+
+    def enter(self, enrolment: Enrolment, past: PastEnrolment) -> None:
+        """She is in a campaign, which she has been in so often now."""
+        self.enrolments.append(enrolment)
+        self.past = {**self.past, past.campaign: past}
+        self.touch(enrolment)
+
+    def reserve(self, mail: CountedMail) -> None:
+        """It takes its slot, for all who ask from now on."""
+        self.mails = [*self.mails, mail]
 
     def facts(
         self, enrolment: Enrolment | None = None, event: Event | None = None, grant: Grant | None = None
@@ -109,22 +131,13 @@ class Case:
         **detail: Any,
     ) -> None:
         """A line for the ledger; empty details are left out."""
-        self.turn.facts.append(
-            Fact(
-                at=self.now,
-                kind=kind,
-                reason=reason,
-                campaign=enrolment.campaign if enrolment is not None else campaign,
-                enrolment=enrolment.seq if enrolment is not None else None,
-                step=step,
-                delivery=delivery,
-                detail={
-                    key: value if type(value) is str else plain(value)
-                    for key, value in detail.items()
-                    if value is not None
-                },
-            )
-        )
+        told = {
+            key: value if type(value) is str else plain(value) for key, value in detail.items() if value is not None
+        }
+        number = None
+        if enrolment is not None:
+            number, campaign = enrolment.seq, enrolment.campaign
+        self.turn.facts.append(Fact(self.now, kind, reason, campaign, number, step, delivery, told))
 
     def wake(self, at: datetime | None) -> None:
         """Be due again at `at`; the earliest wish wins."""
@@ -140,9 +153,11 @@ class Case:
         """Close the case: the contact's next due instant, and the rows that changed."""
         if self.freed:
             self._ask_again()
-        for enrolment in self.active():
-            self.wake(enrolment.due_at)
         due = self._wake_at
+        for enrolment in self.enrolments:
+            at = enrolment.due_at
+            if at is not None and enrolment.state is _ACTIVE and (due is None or at < due):
+                due = at
         if due is not None and due <= self.now:  # would spin: whatever it is, it can wait a second
             due = self.now + timedelta(seconds=1)
         self.turn.contact = self.contact.altered(enrols=True, next_seq=self._next_seq, due_at=due)

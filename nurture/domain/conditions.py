@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -22,22 +21,24 @@ __all__ = ["Condition", "Expression", "Facts", "Needs"]
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """A question with the answers yes, no and unknown. Equal when its source is; made by `parse_condition`."""
+    """A question with the answers yes, no and unknown. Equal when its source is; made by `parse_condition`.
+
+    `holds(facts)` is the answer now; None is unknown. `next_change(facts)` is the earliest instant after `facts.now` at
+    which time alone may change the answer; None: it never will. `ages`: whether time alone ever may. Neither raises.
+    """
 
     source: str
     tree: Node = field(repr=False)
     needs: Needs = field(init=False, repr=False)
-    _judge: Callable[[Facts], bool | None] = field(init=False, repr=False)
-    _changes: Changes = field(init=False, repr=False)
+    holds: Callable[[Facts], bool | None] = field(init=False, repr=False)
+    next_change: Changes = field(init=False, repr=False)
+    ages: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs", needs_of(self.tree))
-        object.__setattr__(self, "_judge", truth(self.tree))
-        object.__setattr__(self, "_changes", changes(self.tree))
-
-    def holds(self, facts: Facts) -> bool | None:
-        """The answer now; None is unknown. Never raises."""
-        return self._judge(facts)
+        object.__setattr__(self, "holds", truth(self.tree))
+        object.__setattr__(self, "next_change", changes(self.tree))
+        object.__setattr__(self, "ages", self.next_change is not never)
 
     def saw(self, facts: Facts) -> list[dict[str, Any]]:
         """Why: one entry for each question asked, `{"text", "value", "saw": {what: value}}`, in order, plain data."""
@@ -46,15 +47,6 @@ class Condition:
     @cached_property
     def _observe(self) -> Observe:
         return observations(self.tree)
-
-    @cached_property
-    def ages(self) -> bool:
-        """Whether time alone may ever change the answer."""
-        return self._changes is not never
-
-    def next_change(self, facts: Facts) -> datetime | None:
-        """The earliest instant after `facts.now` at which time alone may change the answer; None: it never will."""
-        return self._changes(facts)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Condition) and other.source == self.source
@@ -68,20 +60,19 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """A question with any answer. Equal when its source is; made by `parse_expression`."""
+    """A question with any answer. Equal when its source is; made by `parse_expression`.
+
+    `value(facts)`: text, a number, a truth, a time, a list or mapping; None is unknown. Never raises.
+    """
 
     source: str
     tree: Node = field(repr=False)
     needs: Needs = field(init=False, repr=False)
-    _ask: Callable[[Facts], Any] = field(init=False, repr=False)
+    value: Callable[[Facts], Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs", needs_of(self.tree))
-        object.__setattr__(self, "_ask", compiled(self.tree))
-
-    def value(self, facts: Facts) -> Any | None:
-        """Text, a number, a truth, a time, a list or mapping; None is unknown. Never raises."""
-        return self._ask(facts)
+        object.__setattr__(self, "value", compiled(self.tree))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Expression) and other.source == self.source

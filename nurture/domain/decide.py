@@ -7,7 +7,7 @@ anniversaries), then every enrolment walks on, and last the mails that want to g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from nurture.domain import lifecycle
@@ -34,6 +34,7 @@ from nurture.domain.snapshot import Snapshot, Turn
 from nurture.domain.steps import Send
 
 ENROL, EJECT = "nurture.enrol", "nurture.eject"
+NO_SEGMENTS: frozenset[str] = frozenset()
 ROUNDS = 50  # skips and ghosts let people walk on within the turn; no flow is that long without a wait
 
 
@@ -51,14 +52,11 @@ def decide(programme: Programme, snapshot: Snapshot, now: datetime) -> Turn:
         _judge(case, event)
     _judge_time(case, unseen)
     for _ in range(ROUNDS):
-        before = len(case.turn.facts)
         wishes = [wish for enrolment in case.active() if (wish := advance(case, enrolment)) is not None]
         if case.stirred:  # before any mail is judged: she may be elsewhere now, and others may have stopped
             case.stirred = False
-            _judge_time(case, frozenset())
-            continue
-        arbitrate(case, wishes)
-        if len(case.turn.facts) == before:
+            _judge_time(case, NO_SEGMENTS)
+        elif not wishes or not arbitrate(case, wishes):
             break
     else:
         case.wake(now)
@@ -69,9 +67,11 @@ def _judge_time(case: Case, unseen: frozenset[str]) -> None:
     """What follows from the person as she is now, without any event. Stops come last: they see who just came in."""
     lifecycle.move_by_time(case)
     inside, entered = _judge_segments(case)
-    start_on_segments(case, entered, unseen)
+    if entered:
+        start_on_segments(case, entered, unseen)
     start_on_dates(case)
-    stop_in_segments(case, inside)
+    if inside:
+        stop_in_segments(case, inside)
 
 
 def _settle(case: Case, settled: Settled) -> None:
@@ -141,33 +141,30 @@ def _first_look(case: Case) -> frozenset[str]:
     Somebody who came after the campaign was applied enters what her first events bring her into, see
     `start_on_segments`.
     """
-    names = [name for name in case.programme.watched_segments if name not in case.contact.memberships]
+    known = case.contact.memberships
+    names = [name for name, _ in case.programme.watched if name not in known]
     if not names:
-        return frozenset()
+        return NO_SEGMENTS
     facts = case.facts()
     return frozenset(
         name for name in names if not case.contact.enrols or case.programme.segments[name].holds(facts) is True
     )
 
 
-def _judge_segments(case: Case) -> tuple[frozenset[str], frozenset[str]]:
+def _judge_segments(case: Case) -> tuple[Collection[str], Collection[str]]:
     """Which watched segments she is inside of now, and which of them she has just entered."""
-    watched = case.programme.watched_segments
+    watched = case.programme.watched
     known = case.contact.memberships
     if not watched and not known:
-        return frozenset(), frozenset()
+        return NO_SEGMENTS, NO_SEGMENTS
     facts = case.facts()
-    inside, entered = set(), set()
-    memberships = {name: value for name, value in known.items() if name in watched or is_mark(name)}
-    for name in watched:
-        condition = case.programme.segments[name]
-        holds = condition.holds(facts) is True
+    judged = {}
+    for name, condition in watched:
+        judged[name] = condition.holds(facts) is True
         case.wake_for(condition, facts)
-        if holds:
-            inside.add(name)
-            if not memberships.get(name, False):
-                entered.add(name)
-        memberships[name] = holds
-    if memberships != known:
-        case.alter(memberships=memberships)
-    return frozenset(inside), frozenset(entered)
+    memberships = {**{name: value for name, value in known.items() if is_mark(name)}, **judged}
+    if memberships == known:
+        return [name for name, inside in judged.items() if inside], NO_SEGMENTS
+    case.alter(memberships=memberships)
+    inside = [name for name, holds in judged.items() if holds]
+    return inside, [name for name in inside if not known.get(name, False)]

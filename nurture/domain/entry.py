@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from nurture.domain.enrolment import Enrolment, EnrolmentState, LeftBy, PastEnro
 from nurture.domain.event import NOTHING, Event
 from nurture.domain.exits import catch_up, leave
 from nurture.domain.ledger import FactKind, Reason
+from nurture.domain.programme import Programme
 from nurture.domain.timing import add, at_local
 
 # An anniversary that came up while the daemon was down still starts; the late policy of its steps decides what goes.
@@ -36,10 +38,8 @@ def start_on_stage(case: Case, before: str | None, after: str, at: datetime, eve
             start(case, campaign, at, event.properties if event is not None else NOTHING, event)
 
 
-def start_on_segments(case: Case, entered: frozenset[str], unseen: frozenset[str]) -> None:
+def start_on_segments(case: Case, entered: Collection[str], unseen: Collection[str]) -> None:
     """`unseen` are segments she was inside of when first looked at: only somebody new to the campaign enters those."""
-    if not entered:
-        return
     for campaign, rule in case.programme.segment_starts:
         if rule.segment not in entered:
             continue
@@ -95,8 +95,9 @@ def _refusal(case: Case, campaign: Campaign, at: datetime, event: Event | None) 
         return Reason.CAMPAIGN_PAUSED, {}
     if not case.contact.enrols and not isinstance(campaign.start, EventStart):
         return Reason.IMPORTED, {}
-    facts = case.facts(event=event).copy()
-    facts.start = facts.event  # what will be `start.*` in the steps is `event.*` here; both names work
+    facts = case.facts(event=event)
+    if event is not None:  # these facts are ours alone
+        facts.start = facts.event  # what will be `start.*` in the steps is `event.*` here; both names work
     if campaign.condition is not None:
         holds = campaign.condition.holds(facts)
         if not holds:
@@ -108,15 +109,24 @@ def _refusal(case: Case, campaign: Campaign, at: datetime, event: Event | None) 
         if found is None:
             return Reason.KEY_UNKNOWN, {"expression": campaign.key.source}
         key = found
-    if _running(case, campaign, key) is None:
-        past = case.past.get(campaign.name)
-        if past is not None and campaign.again.never:
-            return Reason.AGAIN_NEVER, {"last": past.last_started_at}
-        if past is not None and campaign.again.after is not None:
-            opens = add(past.last_started_at, campaign.again.after, case.zone, case.programme.calendar)
-            if at < opens:
-                return Reason.AGAIN_TOO_SOON, {"last": past.last_started_at, "opens_at": opens}
-    return None, {"key": key}
+    past = case.past.get(campaign.name)
+    refused = None
+    if past is not None and _running(case, campaign, key) is None:
+        refused = _too_soon(case, campaign, at, past)
+    return refused or (None, {"key": key})
+
+
+def _too_soon(
+    case: Case, campaign: Campaign, at: datetime, past: PastEnrolment
+) -> tuple[Reason, dict[str, Any]] | None:
+    last = past.last_started_at
+    if campaign.again.never:
+        return Reason.AGAIN_NEVER, {"last": last}
+    if campaign.again.after is not None:
+        opens = add(last, campaign.again.after, case.zone, case.programme.calendar)
+        if at < opens:
+            return Reason.AGAIN_TOO_SOON, {"last": last, "opens_at": opens}
+    return None
 
 
 def as_key(value: Any) -> str | None:
@@ -137,9 +147,8 @@ def _running(case: Case, campaign: Campaign, key: str) -> Enrolment | None:
 
 def _enrol(case: Case, campaign: Campaign, key: str, at: datetime, data: Mapping[str, Any]) -> None:
     programme, contact_id = case.programme, case.contact.id
-    held_out = (
-        share(programme.seed, "hold-out", contact_id) < programme.hold_out
-        or share(programme.seed, f"hold-out|{campaign.name}", contact_id) < campaign.hold_out
+    held_out = _is_drawn(programme, "hold-out", contact_id, programme.hold_out) or _is_drawn(
+        programme, f"hold-out|{campaign.name}", contact_id, campaign.hold_out
     )
     goal = campaign.goal
     enrolment = Enrolment(
@@ -154,31 +163,28 @@ def _enrol(case: Case, campaign: Campaign, key: str, at: datetime, data: Mapping
         since=at,
         watch_until=add(at, goal.within, case.zone, programme.calendar) if goal is not None else None,
     )
-    case.enrolments.append(enrolment)
-    case.touch(enrolment)
     past = case.past.get(campaign.name)
-    case.past[campaign.name] = (
+    case.enter(
+        enrolment,
         PastEnrolment(campaign.name, max(at, past.last_started_at), past.count + 1)
         if past is not None
-        else PastEnrolment(campaign.name, at, 1)
+        else PastEnrolment(campaign.name, at, 1),
     )
     case.note(FactKind.ENROLLED, enrolment=enrolment, key=key or None, held_out=held_out or None)
     catch_up(case, campaign, enrolment)
+
+
+def _is_drawn(programme: Programme, what: str, contact_id: int, part: float) -> bool:
+    return part > 0 and share(programme.seed, what, contact_id) < part
 
 
 def _start_on_date(case: Case, campaign: Campaign, rule: DateStart) -> None:
     anniversary = _date(rule.date.value(case.facts()), case.zone)
     if anniversary is None:
         return
-    today = case.now.astimezone(case.zone).date()
-    last, day = None, today
-    for year in (today.year - 1, today.year, today.year + 1):
-        at = at_local(_in_year(anniversary, year), rule.at, case.zone)
-        if at > case.now:
-            case.wake(at)
-            break
-        last, day = at, _in_year(anniversary, year)
-    if last is None or case.now - last > ANNIVERSARY_GRACE:
+    (last, day), (coming, _) = _around(case.now, anniversary, rule.at, case.zone)
+    case.wake(coming)
+    if case.now - last > ANNIVERSARY_GRACE:
         return
     own = {name for name in case.contact.memberships if name.startswith(f"{campaign.name} ")}
     if any(day - date.fromisoformat(name.partition(" ")[2]) < ANNIVERSARY_APART for name in own):
@@ -189,26 +195,43 @@ def _start_on_date(case: Case, campaign: Campaign, rule: DateStart) -> None:
         start(case, campaign, last, NOTHING)
 
 
+def _around(now: datetime, day: date, clock: time, zone: ZoneInfo) -> tuple[_Anniversary, _Anniversary]:
+    """The last one until `now`, and the next one."""
+    known = _anniversaries(day.month, day.day, clock, zone, now.year)
+    coming = 1
+    while known[coming][0] <= now:
+        coming += 1
+    return known[coming - 1], known[coming]
+
+
+_Anniversary = tuple[datetime, date]
+
+
+@lru_cache(maxsize=50_000)
+def _anniversaries(month: int, day: int, clock: time, zone: ZoneInfo, year: int) -> tuple[_Anniversary, ...]:
+    """From the year before until two after: the year of the zone may be another."""
+    days = [_in_year(month, day, each) for each in range(year - 1, year + 3)]
+    return tuple((at_local(each, clock, zone), each) for each in days)
+
+
 def is_mark(name: str) -> bool:
     """Beside segments, memberships hold `campaign date`: the last anniversary that was dealt with."""
     return " " in name
 
 
-def _in_year(day: date, year: int) -> date:
+def _in_year(month: int, day: int, year: int) -> date:
     try:
-        return day.replace(year=year)
+        return date(year, month, day)
     except ValueError:  # 29 February in a common year
         return date(year, 2, 28)
 
 
 def _date(value: Any, zone: ZoneInfo) -> date | None:
-    if isinstance(value, datetime):
-        return value.astimezone(zone).date()
-    if isinstance(value, date):
-        return value
     if isinstance(value, str):
         try:
             return date.fromisoformat(value[:10])
         except ValueError:
             return None
-    return None
+    if isinstance(value, datetime):
+        return value.astimezone(zone).date()
+    return value if isinstance(value, date) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from nurture.domain.campaign import Campaign, EventStop
@@ -54,9 +55,7 @@ def stop_on_stage(case: Case, before: str | None, after: str) -> None:
                 break
 
 
-def stop_in_segments(case: Case, inside: frozenset[str]) -> None:
-    if not inside:
-        return
+def stop_in_segments(case: Case, inside: Collection[str]) -> None:
     for enrolment, campaign in _active(case):
         for stop in campaign.segment_stops:
             if stop.segment in inside:

@@ -41,6 +41,7 @@ YEARS = range(1900, 9000)  # outside of these, arithmetic with zones and duratio
 # "1 day, until 10:00" after a mail that left at 10:00:05, or at 11:00 where the clocks changed, is tomorrow at ten and
 # not the day after: that a step ended a little late must not cost a day.
 A_LITTLE_LATE = timedelta(minutes=90)
+_ACTIVE = EnrolmentState.ACTIVE
 FUEL = 500  # nodes one enrolment may pass in a turn; validation bounds loops, this bounds everything
 
 
@@ -56,7 +57,7 @@ class Wish:
 def advance(case: Case, enrolment: Enrolment) -> Wish | None:
     """Walk until something has to be waited for. Returns the mail she wants, if that is what she stands at."""
     for _ in range(FUEL):
-        if enrolment.state is not EnrolmentState.ACTIVE or enrolment.in_flight is not None:
+        if enrolment.state is not _ACTIVE or enrolment.in_flight is not None:
             return None
         campaign = case.campaign_of(enrolment)
         if campaign is None:
@@ -66,6 +67,9 @@ def advance(case: Case, enrolment: Enrolment) -> Wish | None:
         if node is None:
             leave(case, enrolment, LeftBy.FINISHED, Reason.FLOW_ENDED)
             return None
+        kind, due = type(node), enrolment.due_at
+        if due is not None and due > case.now and (kind is Wait or (kind is Send and enrolment.planned_for)):
+            return None  # she keeps the time that was set, whatever she stands at
         if isinstance(node, Send):
             return Wish(enrolment, campaign, node)
         if not _pass(case, campaign, enrolment, node):

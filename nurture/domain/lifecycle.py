@@ -36,14 +36,20 @@ def move_on_event(case: Case, event: Event) -> None:
 def move_until(case: Case, instant: datetime) -> None:
     """Moves by dwelling alone that were due by `instant`: after an outage, too, what happened first counts first."""
     for _ in range(MOST_MOVES_A_TURN):
-        if not any(_dwelled(case, move, instant) for move in case.programme.lifecycle.dwells(case.contact.stage)):
+        for move in case.programme.lifecycle.dwells(case.contact.stage):
+            if _dwelled(case, move, instant):
+                break
+        else:
             return
 
 
 def move_by_time(case: Case) -> None:
     """Dwell and condition rules, in file order, again after each move."""
     for _ in range(MOST_MOVES_A_TURN):
-        if not any(_move_now(case, move) for move in case.programme.lifecycle.in_time(case.contact.stage)):
+        for move in case.programme.lifecycle.in_time(case.contact.stage):
+            if _move_now(case, move):
+                break
+        else:
             return
     case.note(FactKind.FAILED, Reason.LOOP_BOUND, stage=case.contact.stage)
 

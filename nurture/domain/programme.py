@@ -88,6 +88,11 @@ class Programme:
         return tuple(sorted(names))
 
     @cached_property
+    def watched(self) -> tuple[tuple[str, Condition], ...]:
+        """The same with their conditions."""
+        return tuple((name, self.segments[name]) for name in self.watched_segments)
+
+    @cached_property
     def event_starts(self) -> Mapping[str, tuple[Campaign, ...]]:
         """Campaigns by the event that starts them; here and below in file order."""
         return _by_name((c.start.event, c) for c in self.campaigns.values() if isinstance(c.start, EventStart))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from nurture.domain.conditions import Condition
 from nurture.domain.event import NOTHING
@@ -29,7 +28,7 @@ class StageMove:
         return self.to != stage and (self.from_stages is None or stage in self.from_stages)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lifecycle:
     """What leads out of each stage is looked up, not searched: `on_event`, `dwells` and `in_time`, in file order."""
 
@@ -37,6 +36,7 @@ class Lifecycle:
     first: str
     moves: tuple[StageMove, ...] = ()
     aliases: Mapping[str, str] = field(default=NOTHING)
+    _ways_out: dict[str | None, _WaysOut] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def on_event(self, stage: str | None, event: str) -> tuple[StageMove, ...]:
         return self._out_of(stage).on.get(event, ())
@@ -54,10 +54,6 @@ class Lifecycle:
         if known is None:  # a stage of an earlier revision counts as any other
             known = self._ways_out[stage] = _ways_out(self.moves, stage)
         return known
-
-    @cached_property
-    def _ways_out(self) -> dict[str | None, _WaysOut]:
-        return {}
 
 
 @dataclass(frozen=True, slots=True)

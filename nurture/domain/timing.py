@@ -172,18 +172,18 @@ def add_months(day: date, months: int) -> date:
 
 def add(instant: datetime, duration: Duration, zone: ZoneInfo, calendar: Calendar) -> datetime:
     """`instant` and then `duration`: calendar parts first, on the local clock, then elapsed parts."""
-    if duration.days or duration.months or duration.business_days:
+    days = duration.days
+    if duration.months or duration.business_days:
         local = instant.astimezone(zone)
-        day = local.date()
-        if duration.months:
-            day = add_months(day, duration.months)
-        day += DAY * duration.days
+        day = add_months(local.date(), duration.months) + DAY * days
         for _ in range(duration.business_days):
             day += DAY
             while not calendar.is_business_day(day):
                 day += DAY
         instant = at_local(day, _clock_of(local), zone)
-    return instant + duration.elapsed
+    elif days:  # inside a zone, Python's arithmetic is that of the clock on the wall, with fold=0
+        instant = (instant.astimezone(zone) + DAY * days).astimezone(UTC)
+    return instant + duration.elapsed if duration.elapsed else instant
 
 
 def subtract(instant: datetime, duration: Duration, zone: ZoneInfo, calendar: Calendar) -> datetime:

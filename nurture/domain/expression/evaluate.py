@@ -194,14 +194,15 @@ def seen_events(node: Past) -> Callable[[Facts], Sequence[Event]]:
 
 
 def _past(node: Past) -> Asked:
+    if node.where is None and node.window is None:
+        return _ever(node)
     find = seen_events(node)
     if node.word == "did":
         return lambda facts: bool(find(facts))
     if node.word in {"count", "orders"}:
         return lambda facts: len(find(facts))
     if node.word == "spent":
-        # Rounded: amounts are money, and 0.1 + 0.2 must be 0.3 in every back end.
-        return lambda facts: round(math.fsum(amount_of(event.properties, AMOUNTS) for event in find(facts)), 6)
+        return lambda facts: _sum(find(facts))
     which = -1 if node.word == "last" else 0
 
     def pick(facts: Facts) -> Event | None:
@@ -209,6 +210,30 @@ def _past(node: Past) -> Asked:
         return events[which] if events else None
 
     return pick
+
+
+def _ever(node: Past) -> Asked:
+    """The commonest questions, in one call: of all events of a name."""
+    name = node.event
+    match node.word:
+        case "did":
+            return lambda facts: bool(facts.history.get(name))
+        case "count" | "orders":
+            return lambda facts: len(facts.history.get(name, ()))
+        case "spent":
+            return lambda facts: _sum(facts.history.get(name, ()))
+    which = -1 if node.word == "last" else 0
+
+    def pick(facts: Facts) -> Event | None:
+        events = facts.history.get(name)
+        return events[which] if events else None
+
+    return pick
+
+
+def _sum(events: Sequence[Event]) -> float:
+    """Rounded: amounts are money, and 0.1 + 0.2 must be 0.3 in every back end."""
+    return round(math.fsum([amount_of(event.properties, AMOUNTS) for event in events]), 6)
 
 
 def _field(node: Field) -> Asked:

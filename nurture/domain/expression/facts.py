@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -79,9 +79,11 @@ class HasNeeds(Protocol):
 class Judged(Protocol):
     """A condition, seen from below."""
 
-    def holds(self, facts: Facts) -> bool | None: ...
+    @property
+    def holds(self) -> Callable[[Facts], bool | None]: ...
+    @property
+    def next_change(self) -> Callable[[Facts], datetime | None]: ...
     def saw(self, facts: Facts) -> list[dict[str, Any]]: ...
-    def next_change(self, facts: Facts) -> datetime | None: ...
 
 
 def _longer(one: timedelta | None, other: timedelta | None) -> timedelta | None:

@@ -49,8 +49,12 @@ def kind_of_value(value: Any) -> Kind:
 
 def as_instant(value: Any) -> datetime | None:
     """A time, an ISO text, or the instant of an event."""
-    if isinstance(value, Event):
-        return value.at
+    kind = type(value)
+    if kind is Event:
+        at: datetime = value.at
+        return at
+    if value is None:
+        return None
     if isinstance(value, str):
         return instant_of(value)
     if isinstance(value, datetime):
@@ -123,7 +127,9 @@ def amount_of(properties: Mapping[str, Any], names: tuple[str, ...]) -> float:
 def reach(value: Any, parts: tuple[Part, ...]) -> Any:
     """Down into nested mappings (by text) and lists (by number); None where the way ends."""
     for part in parts:
-        if isinstance(part, str):
+        if type(value) is dict:
+            value = value.get(part)
+        elif isinstance(part, str):
             value = value.get(part) if isinstance(value, Mapping) else None
         else:
             value = value[part] if isinstance(value, list | tuple) and part < len(value) else None
