@@ -31,7 +31,7 @@ from nurture.storage.imports import (
 )
 from nurture.storage.suppressions import suppress
 
-CHUNK = 5000
+CHUNK = 10_000
 REJECTS_KEPT = 100
 
 
@@ -154,7 +154,18 @@ def _chunks(rows: Iterable[ContactRow | Rejected]) -> Iterator[list[ContactRow |
 def _chunk(
     database: Database, people: list[ContactRow], wishes: Wishes, now: datetime, taken: Taken, *, rehearsal: bool
 ) -> tuple[Imported, int]:
-    lines = [_line(row, wishes, taken.notes) for row in people]
+    lines = [
+        ImportedContact(
+            row.email,
+            row.external_id,
+            row.attributes,
+            row.zone,
+            row.locale,
+            _stage(row.stage, wishes, taken.notes) if row.stage is not None else None,
+            _consent(row, wishes),
+        )
+        for row in people
+    ]
     by_reason: dict[SuppressionReason, list[str]] = {}
     for row in people:
         if row.suppressed is not None and row.email is not None:
@@ -174,14 +185,11 @@ def _chunk(
         return done.imported, done.suppressed
 
 
-def _line(row: ContactRow, wishes: Wishes, notes: Counter[str]) -> ImportedContact:
-    stage = None
-    if row.stage is not None:
-        stage = wishes.stages.get(row.stage) or wishes.stages.get(row.stage.casefold())
-        if stage is None:
-            notes[f"the stage {row.stage[:40]} is not one of ours and was left out"] += 1
-    consent = _consent(row, wishes)
-    return ImportedContact(row.email, row.external_id, row.attributes, row.zone, row.locale, stage, consent)
+def _stage(name: str, wishes: Wishes, notes: Counter[str]) -> str | None:
+    stage = wishes.stages.get(name) or wishes.stages.get(name.casefold())
+    if stage is None:
+        notes[f"the stage {name[:40]} is not one of ours and was left out"] += 1
+    return stage
 
 
 def _consent(row: ContactRow, wishes: Wishes) -> Consent:

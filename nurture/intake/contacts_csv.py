@@ -22,6 +22,7 @@ from nurture.intake.whereabouts import known_locale, known_zone
 
 MAX_COLUMNS = 500
 LOOKED_AT = 200
+NOWHERE = -1  # the place of a column that the file has not
 DELIMITERS = ",;\t|"
 
 _GRANTED = {"subscribed", "granted", "yes", "true", "1", "opted in", "opted_in", "enabled", "confirmed", "active"}
@@ -133,9 +134,13 @@ def read_contacts(source: ContactFile) -> Iterator[ContactRow | Rejected]:
             except csv.Error as error:
                 yield Rejected(line, f"cannot be read ({error}); is a closing quote missing?")
                 continue
-            cells = [cell.strip() for cell in row]
+            cells = list(map(str.strip, row))
             if any(cells):
                 yield read(line, cells)
+
+
+OTHERS = (Target.ATTRIBUTES, Target.ZONE, Target.LOCALE, Target.STAGE, Target.CONSENT, Target.CONSENT_AT,
+          Target.CREATED_AT)  # fmt: skip
 
 
 class _Reader:
@@ -144,17 +149,19 @@ class _Reader:
     def __init__(self, source: ContactFile) -> None:
         self._source = source
         self._width = len(source.columns)
-        self._places: dict[Target, int] = {
+        places: dict[Target, int] = {
             column.target: place
             for place, column in reversed(list(enumerate(source.columns)))
             if column.target not in {Target.ATTRIBUTE, Target.IGNORE}
         }
+        self._email, self._external_id = places.get(Target.EMAIL, NOWHERE), places.get(Target.EXTERNAL_ID, NOWHERE)
+        self._others = [places.get(target, NOWHERE) for target in OTHERS]
         attributes = [(p, column) for p, column in enumerate(source.columns) if column.target is Target.ATTRIBUTE]
         self._texts = [(place, column.name) for place, column in attributes if column.kind is Kind.TEXT]
         self._typed = [
             (place, column.name, column.kind) for place, column in attributes if column.kind is not Kind.TEXT
         ]
-        self._plain = not self._places.keys() - {Target.EMAIL, Target.EXTERNAL_ID}
+        self._plain = not places.keys() - {Target.EMAIL, Target.EXTERNAL_ID}
         self._unsaid = _status(source, None)
 
     def __call__(self, line: int, cells: list[str]) -> ContactRow | Rejected:
@@ -164,6 +171,7 @@ class _Reader:
             return Rejected(line, f"has {found} values for {width} columns", cells[0])
         if found < width:
             cells += [""] * (width - found)
+        cells.append("")  # what `NOWHERE` finds
         attributes: dict[str, Any] = {name: cells[place] for place, name in self._texts if cells[place]}
         for place, name, kind in self._typed:
             if cells[place]:
@@ -175,7 +183,7 @@ class _Reader:
             return Rejected(line, reason, text)
 
     def _person(self, line: int, cells: Sequence[str], attributes: dict[str, Any]) -> ContactRow | Rejected:
-        email, external_id = self._cell(cells, Target.EMAIL), self._cell(cells, Target.EXTERNAL_ID)
+        email, external_id = cells[self._email] or None, cells[self._external_id] or None
         if email is None and external_id is None:
             return Rejected(line, "has neither an e-mail address nor an id")
         if email is not None and (problem := address_problem(email)):
@@ -183,27 +191,23 @@ class _Reader:
         if self._plain:
             consent, suppressed = self._unsaid
             return ContactRow(line, email, external_id, attributes, None, None, None, consent, suppressed=suppressed)
-        if more := self._cell(cells, Target.ATTRIBUTES):
+        more, zone, locale, stage, said, consent_at, created_at = [cells[place] for place in self._others]
+        if more:
             attributes = {**_json_object(more), **attributes}
-        consent, suppressed = _status(self._source, self._cell(cells, Target.CONSENT))
+        consent, suppressed = _status(self._source, said) if said else self._unsaid
         return ContactRow(
-            line=line,
-            email=email,
-            external_id=external_id,
-            attributes=attributes,
-            zone=known_zone(self._cell(cells, Target.ZONE)),
-            locale=known_locale(self._cell(cells, Target.LOCALE)),
-            stage=self._cell(cells, Target.STAGE),
-            consent=consent,
-            consent_at=_instant(self._cell(cells, Target.CONSENT_AT)),
-            created_at=_instant(self._cell(cells, Target.CREATED_AT)),
-            suppressed=suppressed,
+            line,
+            email,
+            external_id,
+            attributes,
+            known_zone(zone) if zone else None,
+            known_locale(locale) if locale else None,
+            stage or None,
+            consent,
+            _instant(consent_at) if consent_at else None,
+            _instant(created_at) if created_at else None,
+            suppressed,
         )
-
-    def _cell(self, cells: Sequence[str], target: Target) -> str | None:
-        """What the row says there, None for nothing."""
-        place = self._places.get(target)
-        return (cells[place] or None) if place is not None else None
 
 
 def typed(value: str, kind: Kind) -> str | int | float | bool:
@@ -242,10 +246,8 @@ def _json_object(text: str) -> dict[str, Any]:
     raise ValueError(f"attributes must be a JSON object\n{text[:40]}")
 
 
-def _instant(text: str | None) -> datetime | None:
+def _instant(text: str) -> datetime | None:
     """An ISO date or instant, UTC where no offset is written; anything else is left out, never guessed."""
-    if text is None:
-        return None
     try:
         value = datetime.fromisoformat(text)
     except ValueError:

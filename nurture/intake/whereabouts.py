@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -12,8 +12,11 @@ _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}\Z")
 
 def known_zone(value: Any) -> str | None:
     """A zone's proper name; HubSpot writes `europe_slash_helsinki`. What is no zone is left out."""
-    if not isinstance(value, str):
-        return None
+    return _zone(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=10_000)
+def _zone(value: str) -> str | None:
     return _zones().get(value.strip().replace("_slash_", "/").replace(" ", "_").casefold())
 
 

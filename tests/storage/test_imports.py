@@ -113,6 +113,26 @@ def test_twenty_thousand_people_come_in_within_seconds(world: World) -> None:
         assert tx.execute(select(func.count()).select_from(contact_rows)).scalar_one() == 20_000
 
 
+def test_whatever_is_written_in_a_cell_comes_back_as_it_was(world: World) -> None:
+    odd = ["a\tb", "back\\slash", "\\N", "\\.", "two\nlines\r", "{}", '"', "é\\\\t"]
+    take(world, *(Line(None, f"u{place} {text}", {"said": text}, locale=text) for place, text in enumerate(odd)))
+    back = [found(world, f"u{place} {text}") for place, text in enumerate(odd)]
+    assert [(each.attributes, each.locale, each.zone) for each in back] == [
+        ({"said": text}, text, None) for text in odd
+    ]
+
+
+def test_a_yes_is_kept_whichever_name_it_was_said_by(world: World) -> None:
+    yes, no = Consent.GRANTED, Consent.WITHDRAWN
+    take(world, Line("ana@example.com", "u1", consent=yes), Line(None, "u2", consent=yes, stage="retention"))
+    take(world, Line(None, "u2", consent=yes), Line("bo@example.com", consent=yes), Line("ana@example.com", consent=no))
+    with world.database.read() as tx:
+        said = tx.execute(select(consents.c.contact_id, consents.c.granted).order_by(consents.c.id)).all()
+    people = [found(world, name).id for name in ("ana@example.com", "u2", "bo@example.com")]
+    assert sorted(said[:2]) == sorted([(people[0], True), (people[1], True)])
+    assert sorted(said[2:]) == sorted([(people[0], False), (people[2], True)])
+
+
 def test_a_file_that_was_taken_in_before_is_known(world: World) -> None:
     with world.database.write() as tx:
         number = begin_import(tx, "people.csv", "abc", world.now, "olga")
