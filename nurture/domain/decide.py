@@ -161,7 +161,8 @@ def _judge_segments(case: Case) -> tuple[Collection[str], Collection[str]]:
     judged = {}
     for name, condition in watched:
         judged[name] = condition.holds(facts) is True
-        case.wake_for(condition, facts)
+        if condition.ages:
+            case.wake(condition.next_change(facts))
     memberships = {**{name: value for name, value in known.items() if is_mark(name)}, **judged}
     if memberships == known:
         return [name for name, inside in judged.items() if inside], NO_SEGMENTS

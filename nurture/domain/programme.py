@@ -89,7 +89,7 @@ class Programme:
 
     @cached_property
     def watched(self) -> tuple[tuple[str, Condition], ...]:
-        """The same with their conditions."""
+        """The same, each with its condition."""
         return tuple((name, self.segments[name]) for name in self.watched_segments)
 
     @cached_property

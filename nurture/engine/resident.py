@@ -8,11 +8,13 @@ from datetime import datetime
 
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import CountedMail, Delivery, DeliveryState, Settled
-from nurture.domain.enrolment import Enrolment, PastEnrolment
+from nurture.domain.enrolment import Enrolment, EnrolmentState, PastEnrolment
 from nurture.domain.event import Event
 from nurture.domain.ledger import Fact
 from nurture.domain.needs import SnapshotNeeds
 from nurture.domain.snapshot import ConsentChange, Outgoing, Snapshot, StageChange
+
+_ACTIVE = EnrolmentState.ACTIVE
 
 
 @dataclass(slots=True)
@@ -55,11 +57,14 @@ class Resident:
 
     def snapshot(self, needs: SnapshotNeeds, now: datetime, paused: frozenset[str]) -> Snapshot:
         """What storage would load. The enrolments are her own: `decide` changes them in place."""
-        told = min(now, self.pending[0].at) if self.pending else now
-        if told < now and any(enrolment.is_watched(told) for enrolment in self.closed):
-            self.enrolments, self.closed = self.all_enrolments, []
-        if not all(enrolment.is_watched(told) for enrolment in self.enrolments):
-            self.closed += [enrolment for enrolment in self.enrolments if not enrolment.is_watched(told)]
+        told = now
+        if self.pending and self.pending[0].at < now:
+            told = self.pending[0].at
+            if any(enrolment.is_watched(told) for enrolment in self.closed):
+                self.enrolments, self.closed = self.all_enrolments, []
+        over = [each for each in self.enrolments if each.state is not _ACTIVE and not each.is_watched(told)]
+        if over:
+            self.closed += over
             self.enrolments = [enrolment for enrolment in self.enrolments if enrolment.is_watched(told)]
         self._forget(needs, now)
         since = now - needs.caps

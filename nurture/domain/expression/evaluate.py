@@ -261,7 +261,8 @@ def _compare(node: Compare) -> Asked:
     def judge(facts: Facts) -> bool | None:
         value = left(facts)
         if type(value) in kinds and value == value:
-            return bool(apply(value, wanted))
+            answer: bool = apply(value, wanted)
+            return answer
         return compare(op, value, wanted)
 
     return judge
@@ -327,7 +328,15 @@ def _arithmetic(node: Arithmetic) -> Asked:
 
 
 def _days_since(node: DaysSince) -> Asked:
-    value = compiled(node.operand)
+    of, value = node.operand, compiled(node.operand)
+    if isinstance(of, Past) and of.word in {"last", "first"} and of.where is None and of.window is None:
+        name, which = of.event, -1 if of.word == "last" else 0
+
+        def ask_event(facts: Facts) -> float | None:
+            events = facts.history.get(name)
+            return days_between(events[which].at, facts.now) if events else None
+
+        return ask_event
 
     def ask(facts: Facts) -> float | None:
         instant = as_instant(value(facts))

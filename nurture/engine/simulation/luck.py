@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -10,6 +11,8 @@ from random import Random
 from typing import Any
 
 from nurture.language.behaviour_values import Ahead, Between, Day, Listed, Mapped, Numbered, SameAs, Weighted
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 class Luck:
@@ -35,28 +38,24 @@ class Luck:
 
     def one_of(self, weighted: Weighted) -> Any:
         """One of the options as it is written; `value` draws what it may hold."""
-        drawn = self.number()
-        for option, bound in zip(weighted.options, weighted.bounds, strict=True):
-            if drawn < bound:
-                return option
-        return weighted.options[-1]
+        place = bisect_right(weighted.bounds, self.number())
+        return weighted.options[min(place, len(weighted.options) - 1)]
 
     def values(self, mapped: Mapped, carried: Mapping[str, Any], at: datetime) -> dict[str, Any]:
         """The properties of an event at `at`: its own over those it carries."""
         self._drawn += 1
         found = dict(carried)
         for name, value in mapped.items:
-            found[name] = self.value(value, found, at)
+            found[name] = value if type(value) in _PLAIN else self.value(value, found, at)
         return found
 
     def value(self, value: Any, found: Mapping[str, Any], at: datetime) -> Any:
         match value:
-            case str() | int() | float() | None:
-                return value
+            case Weighted():
+                one = self.one_of(value)
+                return one if type(one) in _PLAIN else self.value(one, found, at)
             case Numbered(text=text):
                 return text.replace("{number}", f"{self._prefix}-{self._drawn}")
-            case Weighted():
-                return self.value(self.one_of(value), found, at)
             case Between(low=low, high=high, is_whole=True):
                 return int(low) + int(self.number() * (high - low + 1))
             case Between(low=low, high=high):

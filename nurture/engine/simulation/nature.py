@@ -16,6 +16,7 @@ from nurture.engine.simulation.luck import Luck
 from nurture.language.behaviour import Behaviour, Does, Follow, Response, Seasons
 
 TIRED = timedelta(days=7)
+NEVER = timedelta(days=3650)
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ class Nature:
     def _draw(self, now: datetime) -> None:
         self.next_at = None
         if self._total > 0 and not self.is_silent:
-            at = now + min(self._luck.waiting(self._total), timedelta(days=3650))
+            at = now + min(self._luck.waiting(self._total), NEVER)
             self.next_at = at if at <= self._end else None
 
     def _start_of(self, delivery: Delivery) -> Properties:
