@@ -66,7 +66,9 @@ def test_topics_senders_and_teams() -> None:
         "topic news is new: News",
         "topic offers is gone; it was Offers",
         "topic tips: Tips -> Tips and tricks",
-        "sender shop: Northwind Garden, hello@northwind.example -> "
-        "Northwind Garden, hello@northwind.example, care@northwind.example",
+        (
+            "sender shop: Northwind Garden, hello@northwind.example -> "
+            "Northwind Garden, hello@northwind.example, care@northwind.example"
+        ),
         "team care is gone; it was care@northwind.example",
     ]
