@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from nurture.engine.ingest import IncomingEvent
 from nurture.storage.database import Database
 from nurture.testing.forks import Forks
 from nurture.testing.house import ANA, House, sources
@@ -39,9 +40,11 @@ def build(database: Database, tmp_path: Path, server: ScriptedServer) -> Callabl
 
 def away_for_ten_minutes(house: House, server: ScriptedServer, people: int) -> None:
     everybody = [f"p{n}@people.example" for n in range(people)]
-    house.consenting(*everybody)
-    for email in everybody:
-        house.tell("Signed Up", email)
+    for first in range(0, people, 1000):
+        some = everybody[first : first + 1000]
+        house.take(
+            *(IncomingEvent(name=name, email=who) for who in some for name in ("Newsletter Subscribed", "Signed Up"))
+        )
     back = house.now + timedelta(minutes=10)
     server.script["CONNECT"] = lambda _line: drop() if house.now < back else None
     house.live_until(back - timedelta(seconds=1))

@@ -58,9 +58,10 @@ def test_another_language_reads_and_verifies_the_same_mail(node: Path, program: 
     key = dkim_key(kind)
     signer = DkimSigner("northwind.example", "s1", key)
     applied = assemble(read_project(ROOT))
-    samples = [*starter_mails(applied, NOW, signer=signer), *starter_mails(applied, NOW, NASTY, signer)]
+    corpus = NASTY if kind == "ed25519" else {"emoji": NASTY["emoji"]}  # what they read does not hang on the signature
+    samples = [*starter_mails(applied, NOW, signer=signer), *starter_mails(applied, NOW, corpus, signer)]
     told = read_by_node(node, program, samples, {"s1._domainkey.northwind.example": dkim_record(key)})
-    assert len(told) == len(samples) > 300
+    assert len(told) == len(samples) > 15 * len(corpus)
     for sample, theirs in zip(samples, told, strict=True):
         ours = message_from_bytes(sample.mail.data, policy=policy.default)
         assert theirs["dkim"] == ["pass"], sample.name
