@@ -193,6 +193,31 @@ def test_a_disk_without_room_is_waited_for(open_shop: OpenShop, tmp_path: Path, 
 
 
 @pytest.mark.lab
+def test_a_file_system_that_may_only_be_read_is_named_and_nothing_leaves(
+    file_shop: Shop, tmp_path: Path, server: ScriptedServer
+) -> None:
+    """The same folder by a second, read-only mount, as a disk is after an error; mounting needs root."""
+    shop, seen = file_shop, tmp_path / "seen"
+    seen.mkdir()
+    shop.people(3)
+    subprocess.run(["mount", "--bind", str(tmp_path), str(seen)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(seen)], check=True)
+        writable = shop.environ["NURTURE_DATABASE_URL"]
+        shop.environ["NURTURE_DATABASE_URL"] = f"sqlite:///{seen / 'nurture.db'}"
+        refused = shop.start("--once")
+        assert refused.wait() in {1, 3}, refused.text
+        assert "read" in refused.text, refused.text
+        assert "Traceback" not in refused.text
+        assert server.messages == []
+    finally:
+        subprocess.run(["umount", "-l", str(seen)], check=True)
+    shop.environ["NURTURE_DATABASE_URL"] = writable
+    shop.once()
+    shop.check()
+
+
+@pytest.mark.lab
 def test_a_writer_who_holds_the_lock_for_20_seconds_is_named_and_outlived(file_shop: Shop) -> None:
     shop = file_shop
     daemon = under_way(shop, 100)

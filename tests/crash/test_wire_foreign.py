@@ -99,6 +99,30 @@ def test_opendkim_verifies_the_signature_and_no_altered_mail(program: Program, t
     assert code != 0, said
 
 
+# What mail programs need and no browser does: Outlook's name spaces and properties, Apple's word against resizing, and
+# attributes beside the styles for programs that know no styles.
+_FOR_MAIL_PROGRAMS = re.compile(
+    r"Attribute .xmlns:[vo]. not allowed|CSS: .mso-"
+    r"|Attribute .(?:bgcolor|width|height|align). not allowed on element .(?:span|a|body)."
+    r"|Element .meta. is missing one or more of the following attributes: .content., .property."
+)
+
+
+def test_the_checker_of_the_w3c_finds_nothing_that_no_mail_program_asks_for(node: Path, program: Program) -> None:
+    samples = {sample.name.partition(" ")[0]: sample for sample in starter_mails(assemble(read_project(ROOT)), NOW)}
+    assert len(samples) >= 15
+    pages = []
+    for number, sample in enumerate(samples.values()):
+        pages.append(node / f"{number}.html")
+        pages[-1].write_text(sample.html, encoding="utf-8")
+    (checker,) = (node / "node_modules" / "vnu-jar").rglob("vnu.jar")
+    command = [program("java"), "-jar", str(checker), "--errors-only", "--format", "gnu", *map(str, pages)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    told = [line for line in done.stderr.splitlines() if not _FOR_MAIL_PROGRAMS.search(line)]
+    assert "error: " in done.stderr, "it has looked"
+    assert told == []
+
+
 _STATUS = re.compile(
     rb"^X-Spam-Status: \w+, score=(-?[\d.]+) .*?tests=([\w,\s]*?)\s*(?:autolearn|version)", re.MULTILINE | re.DOTALL
 )
