@@ -88,7 +88,7 @@ def test_a_large_import_beside_a_daemon_makes_nobody_wait(
     assert daemon.end() == 0, daemon.text
     assert [line for line in daemon.lines if line["level"] in {"warning", "error"}] == []
     assert len(waited) >= 5, "the import was over too soon to be in the way"
-    assert sorted(waited)[len(waited) * 99 // 100] < 5, waited  # a fifth where nothing else runs
+    assert sorted(waited)[len(waited) * 99 // 100] < 5, waited
     with shop.app.database.read() as tx:
         assert tx.execute(text("SELECT count(*) FROM contacts")).scalar_one() == rows + shop.told
     shop.check()
