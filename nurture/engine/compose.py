@@ -89,7 +89,7 @@ class Composer:
         try:
             headers = self._headers(programme, campaign, send, sender, contact, delivery, date, links, addresses)
             data = build_message(rendered, headers, self._signer)
-            envelope = Envelope.of(links.return_path(delivery.contact_id, delivery.seq), contact.email or "")
+            envelope = Envelope.back_to(links.return_path(delivery.contact_id, delivery.seq), contact.email or "")
         except (AddressError, HeaderError) as error:
             raise TemplateError(str(error), send.template) from error
         envid = headers.message_id.partition("@")[0]

@@ -13,6 +13,7 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
@@ -66,8 +67,19 @@ class BadValue(Exception):  # noqa: N818  # carried to the renderer, which turns
     """A value that no mail should show."""
 
 
+class _Printing(CodeGenerator):
+    """What is printed is text once it went through `finalize`: Jinja would make text of it once more."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:  # noqa: ARG002 - a hook
+        self.write("(")
+        if finalize.src is not None:
+            self.write(finalize.src)
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """Dictionaries first; no attribute of any other value but the loop's; no calls but our functions'."""
+
+    code_generator_class = _Printing
 
     intercepted_binops = frozenset({"*", "**", "%", "+"})
 
@@ -210,13 +222,13 @@ def _counted(context: Any, items: Any) -> Any:
     return listed
 
 
-def printable(value: Any) -> Any:
+def printable(value: Any) -> str:
     """The finalize of all environments: what no mail should show is an error."""
     kind = type(value)
-    if kind is str:
-        return value
-    if kind is int or kind is float or kind is Markup:
-        return value
+    if kind is str or kind is Markup:
+        return value  # type: ignore[no-any-return]
+    if kind is int or kind is float:
+        return str(value)
     return checked_text(value)
 
 

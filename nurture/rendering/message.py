@@ -49,6 +49,12 @@ class Envelope:
         back, to = wire_address(sender), wire_address(recipient)
         return cls(str(back), str(to), back.needs_smtputf8 or to.needs_smtputf8)
 
+    @classmethod
+    def back_to(cls, return_path: str, recipient: str) -> Envelope:
+        """From one of our own return paths, which are made for the wire. Raises AddressError."""
+        to = wire_address(recipient)
+        return cls(return_path, str(to), to.needs_smtputf8)
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
