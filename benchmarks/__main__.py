@@ -26,6 +26,7 @@ from benchmarks import (
     lateness,
     memory,
     million,
+    plan,
     signing,
     simulate,
     startup,
@@ -74,6 +75,7 @@ ROWS: dict[str, Callable[..., list[Figure]]] = {
     "import": imports.measure,
     "events": ingest.measure,
     "memory": memory.measure,
+    "plan": plan.measure,
     "lateness": lateness.measure,
 }
 

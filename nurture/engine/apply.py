@@ -39,7 +39,7 @@ from nurture.storage.reports import inside, standing_everywhere
 from nurture.storage.revisions import latest_number, store_revision
 
 MANY = 100  # more people than that in an hour are somebody's decision, not the side effect of an edit
-LOOKED_AT = 20_000  # people of one campaign whose new times a plan works out; the apply works out all
+LOOKED_AT = 5_000  # people of one campaign whose new times a plan works out; the apply works out all
 SPREAD = timedelta(hours=1)  # people whose wait grew shorter go on within this time, not all at once
 
 

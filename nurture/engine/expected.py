@@ -1,7 +1,7 @@
 """Mails expected within a day, before and after an edit: `decide` played for the people it may concern.
 
 Those who are due within the day, or whose mail is still to go, are played twice in memory: under the rules that are
-applied and under the new ones. Where they are more than some thousands, every n-th is played and the counts are scaled;
+applied and under the new ones. Where they are more than some thousands, a sample is played and the counts are scaled;
 `margin` then bounds how far the sum may be off, at 95 of 100 times.
 """
 
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import sqrt
 
@@ -22,10 +21,10 @@ from nurture.engine.simulation.lives import Lives
 from nurture.engine.simulation.stored import resident_of
 from nurture.storage.database import Transaction
 from nurture.storage.outlook import Outlook, outlooks_of
-from nurture.storage.upcoming import every_nth, how_many
+from nurture.storage.upcoming import how_many, one_of
 
 WINDOW = timedelta(hours=24)
-SAMPLE = 2_000  # people who are played; of more, every n-th
+SAMPLE = 2_000  # people who are played, about; of more, a sample
 BATCH = 500
 
 Change = Callable[[Resident], None]
@@ -58,14 +57,14 @@ def expected(
     until = now + WINDOW
     people = how_many(tx, until, everybody=everybody)
     each = max(-(-people // SAMPLE), 1)
-    ids = every_nth(tx, until, each, everybody=everybody)
+    ids = one_of(tx, until, each, everybody=everybody)
     before, after = Lives(old, until) if old is not None else None, Lives(new, until)
     counts: tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]] = (Counter(), Counter())
     sums: tuple[list[int], list[int]] = ([], [])
     for outlook in _outlooks(tx, ids, old, new, now):
-        resident = resident_of(outlook, now)
+        resident = _herself(outlook, now)
         if before is not None:
-            mails = _mails(before, deepcopy(resident), outlook, now, outlook.due_at)
+            mails = _mails(before, _herself(outlook, now), outlook, now, outlook.due_at)
             counts[0].update(mails)
             sums[0].append(len(mails))
         if change is not None:
@@ -76,8 +75,9 @@ def expected(
         mails = _mails(after, resident, outlook, now, due)
         counts[1].update(mails)
         sums[1].append(len(mails))
-    scaled = [{key: number * each for key, number in sorted(one.items())} for one in counts]
-    margin = max((_margin(one, each) for one in sums), default=0)
+    scale = people / len(ids) if ids else 1.0
+    scaled = [{key: round(number * scale) for key, number in sorted(one.items())} for one in counts]
+    margin = max(_margin(one, scale) for one in sums) if each > 1 else 0
     return Expected(scaled[0], scaled[1], people, len(ids), margin)
 
 
@@ -104,10 +104,20 @@ def _mails(
     return [(fact.campaign or "", fact.step or "") for fact in lived.person.ledger if fact.kind is FactKind.SENT]
 
 
-def _margin(sums: list[int], each: int) -> int:
-    """1.96 standard errors of the scaled sum; nothing when everybody was played."""
-    if each == 1 or len(sums) < 2:
+def _herself(outlook: Outlook, now: datetime) -> Resident:
+    """One person to be played, with enrolments of her own: a life changes them in place."""
+    person = resident_of(outlook, now)
+    person.enrolments = [
+        replace(one, visits=dict(one.visits), jumps=dict(one.jumps), grants=dict(one.grants))
+        for one in person.enrolments
+    ]
+    return person
+
+
+def _margin(sums: list[int], scale: float) -> int:
+    """1.96 standard errors of the scaled sum."""
+    if len(sums) < 2:
         return 0
     mean = sum(sums) / len(sums)
     variance = sum((one - mean) ** 2 for one in sums) / (len(sums) - 1)
-    return round(1.96 * each * sqrt(variance * len(sums)))
+    return round(1.96 * scale * sqrt(variance * len(sums)))

@@ -1,4 +1,4 @@
-"""Who may get mail by some instant: counted, and every n-th of them, without reading anybody's row."""
+"""Who may get mail by some instant: counted, and some of them, without reading anybody's row."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def how_many(tx: Transaction, until: datetime, *, everybody: bool = False) -> in
     return int(tx.execute(sql(query), {} if everybody else {"until": until}).scalar_one())
 
 
-def every_nth(tx: Transaction, until: datetime, each: int, *, everybody: bool = False) -> list[int]:
-    """Every `each`-th of them, by id."""
+def one_of(tx: Transaction, until: datetime, each: int, *, everybody: bool = False) -> list[int]:
+    """About one of `each` of them, by id; who has nothing to do with any order of ids."""
     query = f"""
         SELECT contact_id FROM ({_EVERYBODY if everybody else _SOON}) AS people
-        WHERE contact_id % :each = 0 ORDER BY contact_id
+        WHERE contact_id % 1000000007 * 2654435761 % 4294967291 % :each = 0 ORDER BY contact_id
     """  # noqa: S608
     values = {"each": each} if everybody else {"each": each, "until": until}
     return list(tx.execute(sql(query), values).scalars())

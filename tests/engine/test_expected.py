@@ -10,6 +10,7 @@ from nurture.engine import expected as expectation
 from nurture.engine.apply import InFlight, plan
 from nurture.engine.expected import Expected
 from nurture.engine.ingest import IncomingEvent
+from nurture.storage.upcoming import one_of
 from nurture.testing.house import House, sources
 from nurture.testing.smtp import ScriptedServer
 
@@ -72,15 +73,27 @@ def test_what_is_expected_goes(build: Build, server: ScriptedServer) -> None:
     assert len(server.messages) == PEOPLE
 
 
-def test_of_very_many_people_every_nth_is_played(
+def test_of_very_many_people_a_sample_is_played(
     build: Build, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(expectation, "SAMPLE", 4)
     house = crowd(build, server)
     found = foreseen(house, TEXT)
-    assert (found.people, found.played) == (PEOPLE, 4)
+    assert found.people == PEOPLE
+    assert 0 < found.played < PEOPLE
     assert found.after == {("c", "a"): PEOPLE}
     assert found.margin == 0, "all of them get one"
+
+
+def test_a_sample_does_not_follow_the_order_of_ids(build: Build, server: ScriptedServer) -> None:
+    """Where every fifth person is due, a sample of one in five must not be all of them, nor nobody."""
+    house = build(server=server)
+    people = [IncomingEvent(name="Newsletter Subscribed", email=f"p{number}@people.example") for number in range(1500)]
+    house.take(*people)
+    with house.database.read() as tx:
+        chosen = one_of(tx, house.now, 5, everybody=True)
+    for rest in range(5):
+        assert 30 < sum(each % 5 == rest for each in chosen) < 90
 
 
 def test_a_reschedule_that_mails_many_within_the_hour_is_asked_for_by_the_plan(
