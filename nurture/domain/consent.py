@@ -14,6 +14,7 @@ from nurture.domain.ledger import FactKind, Reason
 from nurture.domain.programme import Programme
 from nurture.domain.snapshot import ConsentChange
 from nurture.domain.steps import MailKind
+from nurture.domain.tracking import OPENED, OPENED_BY_MACHINE, TRACKED
 
 UNSUBSCRIBED = "nurture.unsubscribed"
 RESUBSCRIBED = "nurture.resubscribed"
@@ -42,6 +43,8 @@ def judge_consent(case: Case, event: Event) -> None:
         _suppress(case, SuppressionReason.COMPLAINED)
     elif event.name == PAUSED:
         _pause(case, event)
+    elif event.name in TRACKED:
+        _note_tracked(case, event)
 
 
 def withdrawn_by(programme: Programme) -> frozenset[str]:
@@ -142,6 +145,15 @@ def _note_return(case: Case, event: Event, kind: FactKind = FactKind.BOUNCED) ->
     """Where the relay refused it at once, the ledger has the refusal already."""
     if "via" in event.properties:
         case.note(kind, Reason.BY_EVENT, event=event.name, **_about(event))
+
+
+def _note_tracked(case: Case, event: Event) -> None:
+    """For those who ask later what happened; others than we may tell of clicks, too."""
+    told = event.properties
+    if isinstance(told.get("delivery"), int):
+        kept = {name: told[name] for name in ("campaign", "step", "delivery", "link", "machine") if name in told}
+        kind = FactKind.OPENED if event.name in {OPENED, OPENED_BY_MACHINE} else FactKind.CLICKED
+        case.note(kind, Reason.BY_EVENT, event=event.name, **kept)
 
 
 def _about(event: Event) -> dict[str, Any]:

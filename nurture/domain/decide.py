@@ -32,6 +32,7 @@ from nurture.domain.merging import MERGED, judge_merge
 from nurture.domain.programme import Programme
 from nurture.domain.snapshot import Snapshot, Turn
 from nurture.domain.steps import Send
+from nurture.domain.tracking import FACTS_ONLY
 
 ENROL, EJECT = "nurture.enrol", "nurture.eject"
 NO_SEGMENTS: frozenset[str] = frozenset()
@@ -111,7 +112,8 @@ def _judge(case: Case, event: Event) -> None:
     if event.name == MERGED:
         judge_merge(case, event)
         return
-    case.remember(event)
+    if event.name not in FACTS_ONLY:
+        case.remember(event)
     judge_consent(case, event)
     if event.name.startswith("nurture."):
         return

@@ -46,6 +46,8 @@ class FactKind(StrEnum):
     UNSUPPRESSED = "unsuppressed"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    CLICKED = "clicked"
+    OPENED = "opened"
     MERGED = "merged"
     FAILED = "failed"
 

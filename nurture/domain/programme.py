@@ -16,6 +16,7 @@ from nurture.domain.incoming import EventSchema, WebhookSource
 from nurture.domain.outward import Webhook
 from nurture.domain.stages import Lifecycle
 from nurture.domain.timing import Calendar, Hours
+from nurture.domain.tracking import Tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Programme:
     seed: str = "nurture"
     consent_granted_by: frozenset[str] = frozenset()
     consent_withdrawn_by: frozenset[str] = frozenset()
+    tracking: Tracking | None = None
     teams: Mapping[str, str] = field(default=NOTHING)
     webhooks: Mapping[str, Webhook] = field(default=NOTHING)
     brand: Mapping[str, Any] = field(default=NOTHING)

@@ -114,6 +114,7 @@ def renderer_of(sources: Mapping[str, str], programme: Programme) -> Renderer:
         default_locale=programme.locale,
         default_zone=programme.zone,
         currency=programme.currency,
+        tracked=(programme.tracking.clicks, programme.tracking.opens) if programme.tracking else (False, False),
     )
 
 

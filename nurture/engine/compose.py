@@ -60,7 +60,14 @@ class Composer:
         """The mail of a claimed delivery. Raises TemplateError."""
         delivery = claimed.delivery
         composed = self.compose(
-            applied, proceed.campaign, proceed.send, claimed.contact, proceed.enrolment, delivery, delivery.planned_at
+            applied,
+            proceed.campaign,
+            proceed.send,
+            claimed.contact,
+            proceed.enrolment,
+            delivery,
+            delivery.planned_at,
+            tracked=applied.programme.tracking is not None,
         )
         return composed.mail
 
@@ -75,15 +82,22 @@ class Composer:
         date: datetime,
         *,
         mark: str = "",
+        tracked: bool = False,
     ) -> Composed:
-        """One person's mail. `mark` goes before the subject. Raises TemplateError for whatever keeps it from going."""
+        """One person's mail. `mark` goes before the subject. Raises TemplateError for whatever keeps it from going.
+
+        `tracked`: it goes to her, and is tracked if it is marketing, the project asks for it and she agreed.
+        """
         programme = applied.programme
         sender = sender_of(programme, send)
         links = self._links(sender)
         addresses = _addresses(links, delivery, send.kind)
         grant = enrolment.grants.get(send.offer or "")
         context = template_context(programme, campaign, send, contact, enrolment.start, grant, addresses)
-        rendered = applied.renderer.render(send.template, context, subject=send.subject)
+        seen = None
+        if tracked and send.kind is MailKind.MARKETING and programme.tracking and programme.tracking.of(contact):
+            seen = links.tracked(delivery.contact_id, delivery.seq)
+        rendered = applied.renderer.render(send.template, context, subject=send.subject, tracked=seen)
         if mark:
             rendered = replace(rendered, subject=f"{mark}{rendered.subject}")
         try:

@@ -45,6 +45,8 @@ _VERBS = {
     FactKind.UNSUPPRESSED: "released",
     FactKind.BOUNCED: "bounced",
     FactKind.COMPLAINED: "complains",
+    FactKind.CLICKED: "clicks",
+    FactKind.OPENED: "opens",
     FactKind.MERGED: "merges",
     FactKind.FAILED: "fails",
 }

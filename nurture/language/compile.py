@@ -14,6 +14,7 @@ from nurture.domain.forms import Form
 from nurture.domain.incoming import EventSchema, WebhookSource
 from nurture.domain.programme import Programme
 from nurture.domain.steps import MailKind
+from nurture.domain.tracking import FACTS_ONLY, Tracking
 from nurture.language.behaviour import Behaviour, compile_behaviour
 from nurture.language.behaviour_file import BehaviourFile
 from nurture.language.campaign_file import CampaignFile
@@ -309,6 +310,9 @@ class _Project:
                 events[name].append((scope, path))
                 if scope.file.name in {EVENTS_FILE, WEBHOOKS_FILE}:
                     twice.add(name)
+                if name in FACTS_ONLY:
+                    hint = 'ask for "Email Clicked", or for what people do in the shop'
+                    scope.file.report("N216", path, f"nothing may depend on {name}: machines do it, too", hint)
                 if scope.file.name.startswith(beside) and len(events[name]) > 1:
                     twice.add(name)
             for name, path in scope.attributes:
@@ -347,6 +351,7 @@ class _Project:
             seed=project.seed,
             consent_granted_by=frozenset(project.consent.granted_by or ()) if project.consent else frozenset(),
             consent_withdrawn_by=frozenset(project.consent.withdrawn_by or ()) if project.consent else frozenset(),
+            tracking=Tracking(**project.tracking.model_dump()) if project.tracking else None,
             teams=dict(project.teams),
             webhooks=webhooks_of(project),
             brand={**project.brand, **brand},

@@ -129,6 +129,17 @@ class WebhookRule(Strict):
     """The variable of the environment that holds the secret its calls are signed with."""
 
 
+class TrackingRule(Strict):
+    """Which clicks and opens are seen: of people who said yes to it."""
+
+    clicks: bool = False
+    """Links of marketing mails lead over the HTTP side."""
+    opens: bool = False
+    """Marketing mails load a picture from the HTTP side."""
+    consent: NameField
+    """The attribute that must be true: the person said yes to being tracked."""
+
+
 class ProjectFile(Strict):
     """What holds for all campaigns."""
 
@@ -164,6 +175,8 @@ class ProjectFile(Strict):
     """The events that are a yes or a no to marketing mail."""
     forms: dict[NameField, FormRule] = {}
     """Where people sign up: pages at /s/NAME, confirmed by a mail."""
+    tracking: TrackingRule | None = None
+    """Clicks and opens; off if left out."""
     teams: dict[NameField, AddressField] = {}
     """Teams that alerts go to."""
     webhooks: dict[NameField, Annotated[WebhookRule, OrText("url")]] = {}

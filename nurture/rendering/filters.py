@@ -281,6 +281,14 @@ def _title(value: Any) -> str:
     return re.sub(r"[^\W_][^\s-]*", lambda word: word[0][:1].upper() + word[0][1:], _text(value, "title"))
 
 
+def _tracked(parts: list[Any], prefix: str) -> str:
+    """An address made of parts, as a link whose clicks are seen, if it leads into the web."""
+    from nurture.rendering.tracking import label_of, may_lead  # late: it knows the templates that know the filters
+
+    url = _bounded("".join([_text(part, "~") for part in parts]))
+    return prefix + label_of(url) if may_lead(url) else url
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "default": _default,
     "d": _default,
@@ -310,5 +318,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "joined__": lambda parts: _bounded("".join([_text(part, "~") for part in parts])),
     "safe_url__": _safe_url,
     "safe_css__": _safe_css,
+    "tracked__": _tracked,
 }
 NEEDS_CONTACT = frozenset({"date", "money", "number", "percent", "pluralize"})

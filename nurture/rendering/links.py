@@ -1,7 +1,7 @@
 """The addresses a mail carries for one person and one delivery: tokens all, no id and no address in them.
 
-Click tracking, which is off, would be a place here: a prefix for each mail, put before the links numbered at compile
-time. Unsubscribe, preference and legal links are never tracked.
+Where people agreed to be tracked there is one prefix a mail more, put before the labels of links, which are known when
+the template is compiled. Links of ours (unsubscribe, preferences, view) are never tracked.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from nurture.domain.tokens import Keyring, Purpose
 from nurture.rendering.addresses import ascii_domain
+from nurture.rendering.tracking import CLICK_PREFIX, OPEN_URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,13 @@ class Links:
             "unsubscribe_url": self.unsubscribe_url(contact_id, seq),
             "preferences_url": self._url("p", Purpose.PREFERENCES, contact_id, seq),
             "view_url": self._url("v", Purpose.VIEW, contact_id, seq),
+        }
+
+    def tracked(self, contact_id: int, seq: int) -> dict[str, str]:
+        """What stands before the labels of her links, and the address of the picture."""
+        return {
+            CLICK_PREFIX: self._url("c", Purpose.CLICK, contact_id, seq) + "/",
+            OPEN_URL: self._url("o", Purpose.OPEN, contact_id, seq) + ".gif",
         }
 
     def unsubscribe_url(self, contact_id: int, seq: int) -> str:

@@ -83,6 +83,7 @@ class Renderer:
         default_locale: str = "en",
         default_zone: str = "UTC",
         currency: str = "EUR",
+        tracked: tuple[bool, bool] = (False, False),
     ) -> None:
         self._library = Library(sources)
         self.senders = senders or {}
@@ -95,6 +96,8 @@ class Renderer:
         self._default_zone = default_zone
         self._currency = currency
         self._slowly = ""
+        self._clicks, self._opens = tracked
+        self._tracked: dict[str, Template] = {}
         self._templates: dict[str, Template] = {}
         self._subjects: dict[tuple[str, str], Piece] = {}
 
@@ -112,6 +115,16 @@ class Renderer:
             else:
                 known = _cached(source.hash, lambda: compiled(source, self._constants))
             self._templates[name] = known
+        return known
+
+    def tracked_template(self, name: str) -> Template:
+        """The same for people who agreed to be tracked. Raises TemplateError."""
+        known = self._tracked.get(name)
+        if known is None:
+            source, clicks, opens = draft(self._library, name, self._constants), self._clicks, self._opens
+            digest = f"{source.hash} {clicks} {opens}"
+            known = _cached(digest, lambda: compiled(source, self._constants, clicks=clicks, opens=opens))
+            self._tracked[name] = known
         return known
 
     def slowly(self) -> Renderer:
@@ -135,14 +148,25 @@ class Renderer:
 
         return check_all(self, transactional=transactional)
 
-    def render(self, name: str, context: Mapping[str, Any], *, subject: str | None = None) -> Rendered:
+    def render(
+        self,
+        name: str,
+        context: Mapping[str, Any],
+        *,
+        subject: str | None = None,
+        tracked: Mapping[str, str] | None = None,
+    ) -> Rendered:
         """One person's mail. `subject`, if given, is a Jinja source that replaces the template's own.
+
+        `tracked`: what her links and her picture begin with, if she agreed to be tracked.
 
         Raises TemplateError: unknown template, data that is missing or cannot be shown, more than 1 MiB.
         """
-        template = self.template(name)
+        template = self.template(name) if tracked is None else self.tracked_template(name)
         _require(template, context)
         data = self._data(context)
+        if tracked is not None:
+            data.update(tracked)
         subject_piece = template.subject_piece if subject is None else self._subject(template, subject)
         if subject_piece is None:
             raise TemplateError(

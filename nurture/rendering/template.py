@@ -26,6 +26,7 @@ from nurture.rendering.markdown import to_html
 from nurture.rendering.places import guarded
 from nurture.rendering.problems import CompileError, did_you_mean, liquid_hint
 from nurture.rendering.segments import Kind, Segment, escaped, lex
+from nurture.rendering.tracking import tracked_parts
 from nurture.rendering.twin import text_twin
 
 FORMAT = "1"  # part of every hash: another way of compiling makes other templates
@@ -117,8 +118,12 @@ def draft(library: Library, name: str, constants: Mapping[str, Any]) -> Draft:
     return Draft(name, file, front, document, text, flattener.used, digest)
 
 
-def compiled(source: Draft, constants: Mapping[str, Any], *, slowly: str = "") -> Template:
+def compiled(
+    source: Draft, constants: Mapping[str, Any], *, slowly: str = "", clicks: bool = False, opens: bool = False
+) -> Template:
     """The expensive part. `slowly`: why styles shall be inlined for every mail, though it may be possible before.
+
+    `clicks`, `opens`: the mail of a person who agreed to be tracked, unless its styles are inlined for every mail.
 
     Raises CompileError.
     """
@@ -130,7 +135,7 @@ def compiled(source: Draft, constants: Mapping[str, Any], *, slowly: str = "") -
     slow = why_not or None
     html = None
     if inlined is not None and not slow:
-        parts: list[str | Segment] = [*inlined.before, *inlined.mask.split(inlined.document), *inlined.after]
+        parts = tracked_parts(inlined, clicks=clicks, opens=opens)
         html = piece_of(HTML_PARTS, parts, source.file, piece)
     elif found:
         html = piece_of(HTML, [_bare(guarded(segment, place)) for segment, place in found], source.file, escaped)

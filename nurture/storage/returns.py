@@ -29,6 +29,7 @@ class Returned:
     campaign: str | None = None
     step: str | None = None
     domain: str | None = None
+    settled_at: datetime | None = None
 
 
 def returned_mail(tx: Transaction, contact_id: int, seq: int) -> Returned | None:
@@ -37,7 +38,9 @@ def returned_mail(tx: Transaction, contact_id: int, seq: int) -> Returned | None
     contact = people.get(tx, contact_id)
     if contact is None:
         return None
-    row = tx.execute(select(_d.campaign, _d.step, _d.domain).where(_d.contact_id == contact_id, _d.seq == seq)).first()
+    row = tx.execute(
+        select(_d.campaign, _d.step, _d.domain, _d.settled_at).where(_d.contact_id == contact_id, _d.seq == seq)
+    ).first()
     return Returned(contact, seq, *row) if row is not None else Returned(contact, seq)
 
 

@@ -6,7 +6,7 @@ A face is a module with `mount(web, site)`. It reads the clock and the database 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,6 +58,7 @@ class Site:
     threads: Threads = field(default_factory=Threads)
     wake: Callable[[], None] = field(default=lambda: None)
     direct: dict[str, ASGIApp] = field(default_factory=dict)
+    at_end: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
@@ -79,6 +80,8 @@ def create_site(app: App, faces: Collection[Face] = EVERY_FACE, *, wake: Callabl
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        for end in site.at_end:
+            await end()
         site.threads.close()
 
     web = FastAPI(

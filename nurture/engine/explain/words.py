@@ -96,6 +96,8 @@ _WHAT = {
     FactKind.UNSUPPRESSED: "address free again",
     FactKind.BOUNCED: "{step} came back",
     FactKind.COMPLAINED: "complains about {step}",
+    FactKind.CLICKED: "a link of {step} was followed",
+    FactKind.OPENED: "{step} was opened",
     FactKind.MERGED: "became one with a contact that was number {was}",
     FactKind.FAILED: "turn failed",
 }
