@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Secret
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from nurture.errors import ConfigurationError
+from nurture.intake.imap import ImapAddress
 from nurture.sending.relay import Relay
 
 PREFIX = "NURTURE_"
@@ -96,6 +97,10 @@ class Settings(BaseSettings):
     bounce_domain: str | None = Field(None, description="domain of return paths; the sender's domain if not set")
     feedback_maildir: Path | None = Field(
         None, description="a Maildir where bounces, complaints and unsubscribes by mail arrive; the daemon reads it"
+    )
+    feedback_imap: SecretStr | None = Field(
+        None,
+        description="the same on an IMAP server: imaps://user:password@host/INBOX; what was read is marked as seen",
     )
     webhook_ses: SecretStr | None = Field(None, description="Amazon SES: the ARN of the SNS topic that reports")
     webhook_mailgun: SecretStr | None = Field(None, description="Mailgun: the HTTP webhook signing key")
@@ -206,6 +211,11 @@ def _disagreements(settings: Settings) -> Iterator[tuple[set[str], str]]:
     """What single values cannot show, with the settings it is about: those that need each other, and addresses."""
     if not _DATABASE.match(settings.database_url.get_secret_value()):
         yield {"database_url"}, "NURTURE_DATABASE_URL must be sqlite:///FILE or postgresql://user:password@host/name"
+    if settings.feedback_imap is not None:
+        try:
+            ImapAddress.parse(settings.feedback_imap.get_secret_value())
+        except ConfigurationError as error:
+            yield {"feedback_imap"}, f"NURTURE_FEEDBACK_IMAP: {error}"
     if settings.delivery is Delivery.SMTP:
         yield from _sending(settings)
     dkim = (settings.dkim_domain, settings.dkim_selector, settings.dkim_key_file)

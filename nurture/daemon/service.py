@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -21,8 +21,9 @@ from nurture.daemon.lookout import Lookout
 from nurture.daemon.memory import settle
 from nurture.daemon.metronome import Metronome
 from nurture.daemon.supervisor import Supervisor
+from nurture.domain.programme import Programme
 from nurture.engine.hold import NOTABLE_DOWNTIME, awaken, put_on_hold, release, sign_of_life, why_held
-from nurture.engine.mailbox import Emptied, empty_maildir
+from nurture.engine.mailbox import Emptied, empty_imap, empty_maildir
 from nurture.engine.outgoing import call_out
 from nurture.engine.pump import EVERY_ROLE, Pumped, Role
 from nurture.engine.rescue import rescue_abandoned
@@ -30,8 +31,10 @@ from nurture.engine.retention import forget
 from nurture.engine.sharing import RelaySharing
 from nurture.engine.subscriptions import follow
 from nurture.errors import ConfigurationError, NurtureError
+from nurture.intake.imap import ImapAddress, MailboxError
 
-TICK, SHARE, RESCUE, STATUS, ALIVE, FORGET, FEEDBACK, FOLLOW = 1.0, 1.0, 15.0, 60.0, 30.0, 3600.0, 10.0, 2.0
+TICK, SHARE, RESCUE, STATUS, ALIVE, FORGET = 1.0, 1.0, 15.0, 60.0, 30.0, 3600.0
+FEEDBACK, IMAP, FOLLOW = 10.0, 60.0, 2.0
 CLOCK_JUMP = 60.0  # seconds by which the wall clock may run away from the monotonic one
 
 
@@ -126,6 +129,8 @@ class Service:
         metronome.every(FOLLOW, "follow", self._follow)
         if self._app.settings.feedback_maildir is not None:
             metronome.every(FEEDBACK, "feedback", self._take_feedback)
+        if self._app.settings.feedback_imap is not None:
+            metronome.every(IMAP, "imap", self._take_imap)
         self._journal.info("started", **self._app.summary(), roles=",".join(sorted(self._roles)))
         settle()
         await self._share()
@@ -257,19 +262,39 @@ class Service:
         app, folder = self._app, self._app.settings.feedback_maildir
         assert folder is not None
         place = folder if folder.is_absolute() else app.root / folder
+
+        async def empty(programme: Programme) -> Emptied:
+            now = app.clock.now()
+            return await self._engine.in_thread(
+                empty_maildir, app.database, app.keyring, programme, place, app.owner, now
+            )
+
+        await self._empty(empty, "feedback not read")
+
+    async def _take_imap(self) -> None:
+        """In a thread of its own: the server may be slow, and turns do not wait for it."""
+        app, url = self._app, self._app.settings.feedback_imap
+        assert url is not None
+        address = ImapAddress.parse(url.get_secret_value())
+
+        async def empty(programme: Programme) -> Emptied:
+            now = app.clock.now()
+            return await asyncio.to_thread(empty_imap, app.database, app.keyring, programme, address, app.owner, now)
+
+        await self._empty(empty, "mailbox not read")
+
+    async def _empty(self, empty: Callable[[Programme], Awaitable[Emptied]], trouble: str) -> None:
         try:
-            programme, emptied = app.applied().programme, Emptied(more=True)
+            programme, emptied = self._app.applied().programme, Emptied(more=True)
             while emptied.more and not self._stop.is_set():
-                emptied = await self._engine.in_thread(
-                    empty_maildir, app.database, app.keyring, programme, place, app.owner, app.clock.now()
-                )
+                emptied = await empty(programme)
                 if emptied.effects:
                     self._journal.info("came back", **{k.replace(" ", "_"): n for k, n in emptied.effects.items()})
                     self._look.set()
-        except (NurtureError, ConfigurationError, OSError) as error:
-            self._complaints.of("feedback not read", _told(error))
+        except (NurtureError, ConfigurationError, MailboxError, OSError) as error:
+            self._complaints.of(trouble, _told(error))
             return
-        self._complaints.over("feedback not read")
+        self._complaints.over(trouble)
 
     # --- clocks, holds, signals
 

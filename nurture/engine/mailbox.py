@@ -1,6 +1,7 @@
-"""The feedback mailbox: a Maildir that a mail server delivers bounces to, read by one daemon at a time.
+"""The feedback mailbox: a Maildir that a mail server delivers bounces to, or one on an IMAP server.
 
-What is taken moves from `new` to `cur`, marked as seen; a crash in between only reads it again, which changes nothing.
+It is read by one daemon at a time. What is taken moves from `new` to `cur`, or is marked as seen; a crash in between
+only reads it again, which changes nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from pathlib import Path
 from nurture.domain.programme import Programme
 from nurture.domain.tokens import Keyring
 from nurture.engine.feedback import take_mail
+from nurture.intake.imap import ImapAddress, open_mailbox
 from nurture.storage.database import Database
 from nurture.storage.duties import hold_duty
 
-DUTY, LEASE = "feedback", timedelta(minutes=2)
+DUTY, IMAP_DUTY, LEASE = "feedback", "feedback-imap", timedelta(minutes=5)
 BATCH = 50  # mails at once: turns wait for the same thread
 MOST_BYTES = 1 << 20  # of one mail; the reader looks at less
 
@@ -44,6 +46,23 @@ def empty_maildir(
             raw = file.read(MOST_BYTES)
         effects[take_mail(database, keyring, programme, raw, now).effect.value] += 1
         path.rename(seen / f"{path.name.partition(':')[0]}:2,S")
+    return Emptied(effects, len(waiting) > BATCH)
+
+
+def empty_imap(
+    database: Database, keyring: Keyring, programme: Programme, address: ImapAddress, owner: str, now: datetime
+) -> Emptied:
+    """The same of a mailbox elsewhere. Raises StorageError, MailboxError."""
+    if not database.transact(lambda tx: hold_duty(tx, IMAP_DUTY, owner, now, LEASE)):
+        return Emptied()
+    effects: Counter[str] = Counter()
+    with open_mailbox(address) as mailbox:
+        waiting = mailbox.unseen(BATCH + 1)
+        for uid in waiting[:BATCH]:
+            raw = mailbox.read(uid, MOST_BYTES)
+            if raw is not None:
+                effects[take_mail(database, keyring, programme, raw, now).effect.value] += 1
+                mailbox.mark(uid)
     return Emptied(effects, len(waiting) > BATCH)
 
 
