@@ -27,10 +27,20 @@ th,td{text-align:left;padding:5px 12px 5px 0;border-bottom:1px solid var(--line)
 th{color:var(--faint);font-weight:500}td.n,th.n{text-align:right}td.bad{color:var(--warn)}
 @media print{body{background:#fff}section{break-inside:avoid}}
 """
+STYLE = _STYLE + charts.STYLE
 
 
 def page(report: Report, other: Report | None = None) -> str:
     """The whole page. With `other`, the same people under other caps, a table of both and the difference."""
+    return (
+        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>Simulation</title>"
+        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
+        f"<style>{STYLE}</style></head><body><main>{body(report, other)}</main></body></html>\n"
+    )
+
+
+def body(report: Report, other: Report | None = None) -> str:
+    """What stands on the page, for another that has `STYLE`."""
     asked = report.asked
     told = (
         f"{asked.begin:%d %b %Y} to {asked.end:%d %b %Y}, {asked.source}"
@@ -59,11 +69,7 @@ def page(report: Report, other: Report | None = None) -> str:
         _caps(report),
         "</div>",
     ]
-    return (
-        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>Simulation</title>"
-        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-        f"<style>{_STYLE}{charts.STYLE}</style></head><body><main>{''.join(parts)}</main></body></html>\n"
-    )
+    return "".join(parts)
 
 
 def _figures(report: Report) -> str:

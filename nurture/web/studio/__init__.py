@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import RedirectResponse
 
 from nurture.web.site import Site
-from nurture.web.studio import changes, inbox, mails, plan, programme, simulation
+from nurture.web.studio import changes, inbox, mails, plan, population, programme, simulation
 from nurture.web.studio.desk import ROOT, Desk
 
 
@@ -17,7 +17,7 @@ def mount(web: FastAPI, site: Site) -> None:
     """Every page of the studio, under `/studio`."""
     desk = Desk(site)
     router = APIRouter(prefix=ROOT, dependencies=[Depends(desk.admit)], include_in_schema=False)
-    for each in (changes, inbox, mails, plan, programme, simulation):
+    for each in (changes, inbox, mails, plan, population, programme, simulation):
         each.mount(router, desk)
     web.include_router(router)
 

@@ -10,6 +10,12 @@ from nurture.web.studio.simulation import WIDTH, _picture
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PAGE = "/studio/simulation"
+BEHAVIOUR = """\
+version: 1
+people: {stages: {awareness: 1}}
+does:
+  - {event: Signed Up, rate: 3 per 30 days}
+"""
 
 
 def test_an_example_person_gets_what_the_campaign_sends_her(studio):
@@ -49,3 +55,12 @@ def test_the_line_is_to_scale_and_everything_is_on_it():
     assert (moved.number, moved.hours, sent.mail) == (0, 48, "hello/welcome")
     assert round((sent.x - moved.x) / picture.per_hour) == 48
     assert all(0 < x < WIDTH for x, _ in picture.days)
+
+
+def test_a_population_needs_a_behaviour_file_and_is_drawn_from_it(studio):
+    assert "campaigns/behaviour.yaml is missing" in studio.text("/studio/population?people=5")
+    studio.write("campaigns/behaviour.yaml", BEHAVIOUR)
+    page = studio.text("/studio/population?people=5&days=3")
+    assert "What this programme would do" in page
+    assert "<svg" in page
+    assert "style=" not in page
