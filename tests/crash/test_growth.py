@@ -72,26 +72,32 @@ def test_a_large_import_beside_a_daemon_makes_nobody_wait(
     people.write_text("email,name\n" + "".join(f"row{n}@people.example,Name {n}\n" for n in range(rows)))
     daemon = shop.start()
     daemon.until_started()
+    alone = [seconds_of_one_mail(shop) for _ in range(5)]
     command = [sys.executable, "-m", "nurture", "import", str(people), "--yes", "--consent", "a test"]
     importing = subprocess.Popen(
         command, cwd=shop.folder, env=shop.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     waited = []
     while importing.poll() is None:
-        shop.people(1)
-        told = time.monotonic()
-        shop.until_sent(shop.told)
-        waited.append(time.monotonic() - told)
+        waited.append(seconds_of_one_mail(shop))
     said, _ = importing.communicate()
     assert importing.returncode == 0, said
     shop.until_settled(shop.told)
     assert daemon.end() == 0, daemon.text
     assert [line for line in daemon.lines if line["level"] in {"warning", "error"}] == []
     assert len(waited) >= 5, "the import was over too soon to be in the way"
-    assert sorted(waited)[len(waited) * 99 // 100] < 5, waited
+    assert sorted(waited)[len(waited) * 99 // 100] < 2 + 5 * max(alone), (alone, waited)
     with shop.app.database.read() as tx:
         assert tx.execute(text("SELECT count(*) FROM contacts")).scalar_one() == rows + shop.told
     shop.check()
+
+
+def seconds_of_one_mail(shop: Shop) -> float:
+    """From the sign-up of one person to her mail."""
+    shop.people(1)
+    told = time.monotonic()
+    shop.until_sent(shop.told)
+    return time.monotonic() - told
 
 
 def everything_is_settled(shop: Shop) -> bool:
