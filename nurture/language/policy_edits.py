@@ -38,6 +38,7 @@ def policy_edits(old: Programme, new: Programme) -> Iterator[PolicyEdit]:
         ("sender", _told(old.senders), _told(new.senders)),
         ("team", old.teams, new.teams),
         ("webhook", _urls(old), _urls(new)),
+        ("form", _told(old.forms), _told(new.forms)),
     ):  # fmt: skip
         for name in sorted(before.keys() | after.keys()):
             yield from _between(f"{word} {name}", before.get(name), after.get(name))

@@ -101,7 +101,8 @@ def by_keyboard(page: Page, most: int = 200) -> list[str]:
         told = page.evaluate(_FOCUSED)
         if told is None or told["again"]:
             return reached
-        assert told["shown"], f"{told['name']!r} does not show that it has the focus"
+        # within one field (the calendar of a date) the browser shows it in its own way
+        assert told["shown"] or told["same"], f"{told['name']!r} does not show that it has the focus"
         if not told["same"]:
             reached.append(told["name"])
     raise AssertionError(f"the keyboard does not come to the end of the page in {most} steps")
