@@ -246,7 +246,14 @@ def _node_changes(old: Step, new: Step, campaign: str) -> Iterator[Change]:
         for name in ("template", "subject", "offer", "sender"):
             one, other = getattr(old, name), getattr(new, name)
             if one != other:
-                yield Change(ChangeKind.MAIL, campaign, f"{new.id}: {name} {one} -> {other}", new.id, one, other)
+                yield Change(
+                    ChangeKind.MAIL,
+                    campaign,
+                    f"{new.id}: {name} {one or 'none'} -> {other or 'none'}",
+                    new.id,
+                    one,
+                    other,
+                )
         if any(getattr(old, name) != getattr(new, name) for name in _SEND_RULES):
             yield Change(ChangeKind.STEP_CHANGED, campaign, f"{new.id}: when and to whom it goes changed", new.id)
         return
