@@ -116,6 +116,8 @@ def project_of(example: Example) -> dict[str, str]:
             sources["campaigns/_project.yaml"] = re.sub(
                 r"^caps:\n(?:  .*\n)+", f"{caps}\n", sources["campaigns/_project.yaml"], flags=re.MULTILINE
             )
+        case "tracking":
+            sources["campaigns/_project.yaml"] += example.text
         case "forms":
             sources["campaigns/_project.yaml"] += example.text
             sources["campaigns/newsletter-confirm.yaml"] = CONFIRMATION
