@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
 from nurture.domain.tokens import Purpose
+from nurture.engine import signup
 from nurture.testing.browser import DESK, PHONE, Browser, browsing, by_keyboard, faults
 from nurture.testing.house import House
 from nurture.testing.site import Served
 
 pytestmark = pytest.mark.lab
 
+ONE_MAIL = """\
+start: {event: Signed Up}
+steps:
+  - {id: hello, send: hello}
+"""
+CONFIRM = """\
+campaign: confirm
+start: {manual: true}
+steps:
+  - {id: ask, send: ask, kind: transactional, late: drop after 1 day}
+"""
+ASK = """\
+---
+subject: Was it you?
+preheader: Somebody gave this address in our sign-up form, with these words
+---
+<p><a href="{{ confirm_url }}">Yes</a></p>
+"""
+PROJECT = """\
+forms:
+  news:
+    event: Newsletter Subscribed
+    confirm: confirm
+    topics: [tips, offers]
+    fields: [first_name]
+    texts:
+      en: {title: Our letters, wording: I would like your letters., thanks: Good to have you.}
+"""
+NEA = "nea@people.example"
 SCREENS = pytest.mark.parametrize(
     ("width", "dark", "scripts"), [(PHONE, False, False), (PHONE, True, True), (DESK, False, True), (DESK, True, False)]
 )
@@ -23,9 +54,16 @@ PAGES = (
 
 
 @pytest.fixture
+def house(build: Callable[..., House]) -> House:
+    return build(ONE_MAIL, CONFIRM, project=PROJECT, templates={"ask": ASK})
+
+
+@pytest.fixture
 def ana(house: House) -> House:
     house.tell("Newsletter Subscribed")
     house.tell("Signed Up")
+    form = house.app.applied().programme.forms["news"]
+    signup.ask(house.database, form, signup.Asked(NEA, ("tips",), {}, "en", "127.0.0.1"), house.now)
     house.live_until("+1 hour")
     return house
 
@@ -47,6 +85,20 @@ def test_every_page_is_accessible_and_fits_the_screen(
             assert faults(page) == [], place
             for name in buttons:
                 assert page.get_by_role("button", name=name).first.is_visible()
+        page.goto(site.url + "/s/news")
+        assert faults(page) == []
+        page.get_by_label("Your e-mail address").fill("new@people.example")
+        assert not page.get_by_label("Leave this empty").is_visible() or page.locator(".unseen").bounding_box()["x"] < 0
+        ana.clock.jump_to(ana.now + timedelta(seconds=5))
+        page.get_by_role("button", name="Sign up").click()
+        assert page.get_by_role("heading", name="Look into your mailbox").is_visible()
+        assert faults(page) == []
+        token = ana.app.keyring.token(Purpose.OPT_IN, ana.id_of(NEA), ana.mails(NEA)[0].delivery.seq)
+        page.goto(f"{site.url}/c/{token}")
+        assert faults(page) == []
+        page.get_by_role("button", name="Yes, sign me up").click()
+        assert page.get_by_role("heading", name="You are signed up").is_visible()
+        assert faults(page) == []
         page.goto(site.url + "/u/nothing")
         assert faults(page, expected=(404,)) == []
 
