@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nurture.clock import Clock, SystemClock
 from nurture.domain.breaker import START_CONCURRENCY, Breaker, BreakerState, Pace
@@ -37,6 +37,10 @@ from nurture.storage.controls import sending_is_shut
 from nurture.storage.database import Database
 from nurture.storage.duties import require_secret
 from nurture.storage.schema import require_current
+
+if TYPE_CHECKING:
+    from nurture.engine.hubspot import HubSpot
+    from nurture.storage.outbox import Call
 
 _Result = TypeVar("_Result")
 
@@ -178,7 +182,25 @@ class App:
         from nurture.engine.subscriptions import networks
 
         secret, allowed = self.settings.named_secret, networks(self.settings.webhook_networks)
-        return callers(self.applied, self.transport, self.composer, self.clock.now, self._is_shut, secret, allowed)
+        now, others = self.clock.now, self._others()
+        return callers(self.applied, self.transport, self.composer, now, self._is_shut, secret, allowed, others)
+
+    @property
+    def hubspot(self) -> HubSpot | None:
+        """HubSpot's API, where its token is set."""
+        from nurture.engine.hubspot import HubSpot
+
+        token = self.settings.hubspot_token
+        return HubSpot(self.settings.hubspot_url, token.get_secret_value()) if token is not None else None
+
+    def _others(self) -> Mapping[str, Callable[[Call], str | None]]:
+        """Who hears of facts besides webhooks."""
+        from nurture.engine.hubspot import HUBSPOT, push
+
+        hubspot = self.hubspot
+        if hubspot is None:
+            return {}
+        return {HUBSPOT: lambda call: push(self.database, self.applied().programme, hubspot, call)}
 
     def _is_shut(self) -> bool:
         with self.database.read() as tx:

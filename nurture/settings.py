@@ -90,6 +90,12 @@ class Settings(BaseSettings):
         default_factory=list,
         description="private addresses or networks that webhooks may call; all public ones may be called",
     )
+    hubspot_token: SecretStr | None = Field(
+        None, description="token of a HubSpot private app: its contacts come in, stage changes go out"
+    )
+    hubspot_url: Annotated[str, AfterValidator(_web_address)] = Field(
+        "https://api.hubapi.com", description="where HubSpot's API is"
+    )
     inbox: Path = Field(Path("inbox"), description="the Maildir of the local inbox")
     allow_list: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
         default_factory=list, description="if set, only these addresses (or *@domain) are ever mailed; for staging"

@@ -47,6 +47,7 @@ COMMANDS = {
     "forms": ("nurture.cli.forms:forms", "Show the sign-up forms, and how to put one into a page."),
     "keys": ("nurture.cli.keys:keys", "Say who may use the HTTP API, and for what."),
     "webhooks": ("nurture.cli.webhooks:webhooks", "See and repair the calls to other systems."),
+    "hubspot": ("nurture.cli.hubspot:hubspot", "Take in what has changed in HubSpot; see how far that is."),
     "audit": ("nurture.cli.audit:audit", "Recount the ledger and prove the promises."),
     "db": ("nurture.cli.db:db", "Upgrade, check and back up the database."),
     "doctor": ("nurture.cli.doctor:doctor", "Check everything sending depends on, with a fix for each."),
@@ -59,7 +60,7 @@ SECTIONS = {
     "Run": ("plan", "apply", "revisions", "run", "serve", "status", "stop-sending", "start-sending", "inbox"),
     "People": ("events", "feedback", "import", "contacts", "forms", "campaigns"),
     "Ask": ("explain", "audit"),
-    "Operate": ("keys", "webhooks", "db", "doctor", "deploy", "demo"),
+    "Operate": ("keys", "webhooks", "hubspot", "db", "doctor", "deploy", "demo"),
 }
 
 

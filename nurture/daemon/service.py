@@ -21,8 +21,10 @@ from nurture.daemon.lookout import Lookout
 from nurture.daemon.memory import settle
 from nurture.daemon.metronome import Metronome
 from nurture.daemon.supervisor import Supervisor
+from nurture.domain.ledger import FactKind
 from nurture.domain.programme import Programme
 from nurture.engine.hold import NOTABLE_DOWNTIME, awaken, put_on_hold, release, sign_of_life, why_held
+from nurture.engine.hubspot import HUBSPOT, pull
 from nurture.engine.mailbox import Emptied, empty_imap, empty_maildir
 from nurture.engine.outgoing import call_out
 from nurture.engine.pump import EVERY_ROLE, Pumped, Role
@@ -32,6 +34,7 @@ from nurture.engine.sharing import RelaySharing
 from nurture.engine.subscriptions import follow
 from nurture.errors import ConfigurationError, NurtureError
 from nurture.intake.imap import ImapAddress, MailboxError
+from nurture.storage.duties import hold_duty
 
 TICK, SHARE, RESCUE, STATUS, ALIVE, FORGET = 1.0, 1.0, 15.0, 60.0, 30.0, 3600.0
 FEEDBACK, IMAP, FOLLOW = 10.0, 60.0, 2.0
@@ -127,6 +130,8 @@ class Service:
             metronome.every(supervisor.watchdog / 3, "watchdog", lookout.watch)
         metronome.every(FORGET, "forget", self._forget)
         metronome.every(FOLLOW, "follow", self._follow)
+        if self._app.hubspot is not None:
+            metronome.every(STATUS, "hubspot", self._pull)
         if self._app.settings.feedback_maildir is not None:
             metronome.every(FEEDBACK, "feedback", self._take_feedback)
         if self._app.settings.feedback_imap is not None:
@@ -237,12 +242,31 @@ class Service:
         app = self._app
         try:
             programme = app.applied().programme
-            if any(webhook.facts for webhook in programme.webhooks.values()):
-                await self._engine.in_thread(follow, app.database, programme, app.clock.now())
+            others = {HUBSPOT: frozenset({FactKind.STAGE_MOVED.value})} if app.hubspot is not None else {}
+            if others or any(webhook.facts for webhook in programme.webhooks.values()):
+                await self._engine.in_thread(follow, app.database, programme, app.clock.now(), others)
         except (NurtureError, ConfigurationError) as error:  # they are still in the ledger
             self._complaints.of("facts not told", str(error))
             return
         self._complaints.over("facts not told")
+
+    async def _pull(self) -> None:
+        """What has changed in HubSpot, taken in by one daemon; in a thread of its own, since it may be slow."""
+        app, now = self._app, self._app.clock.now()
+        lease = timedelta(seconds=5 * STATUS)
+        try:
+            held = await self._engine.in_thread(
+                app.database.transact, lambda tx: hold_duty(tx, HUBSPOT, app.owner, now, lease)
+            )
+            if held and app.hubspot is not None:
+                pulled = await asyncio.to_thread(pull, app.database, app.hubspot, now)
+                if pulled.events:
+                    self._journal.info("hubspot", contacts=pulled.contacts, events=pulled.events, odd=pulled.odd)
+                    self._look.set()
+        except NurtureError as error:
+            self._complaints.of("hubspot not read", str(error))
+            return
+        self._complaints.over("hubspot not read")
 
     async def _forget(self) -> None:
         if self._vitals.held is not None:

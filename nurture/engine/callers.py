@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from nurture.domain.delivery import DeliveryState
+from nurture.domain.event import NOTHING
 from nurture.domain.retry import classify
 from nurture.engine.compose import Composer
 from nurture.engine.outgoing import Caller
@@ -33,6 +34,7 @@ def callers(
     is_shut: Callable[[], bool],
     secret_of: SecretOf,
     allowed: Sequence[Network] = (),
+    others: Mapping[str, Callable[[Call], str | None]] = NOTHING,
 ) -> Mapping[str, Caller]:
     """By kind of call. Each call opens and closes what it needs: they are few. `is_shut`: nothing may leave now."""
 
@@ -57,6 +59,8 @@ def callers(
         return None if classify(attempt).state is DeliveryState.SENT else attempt.text or "the relay did not take it"
 
     async def webhook(call: Call) -> str | None:
+        if call.name in others:
+            return await asyncio.to_thread(others[call.name], call) if await gate() else "sending is stopped"
         found = applied().programme.webhooks.get(call.name)
         if found is None:
             return f'no webhook "{call.name}" in the applied revision'

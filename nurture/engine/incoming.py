@@ -32,10 +32,11 @@ def read_webhook(source: WebhookSource, message: Message) -> Read:
     meaning = meaning_of(source, message)
     if isinstance(meaning, Asked):
         return Read(asked=meaning)
-    return Read(tuple(_event(source, told) for told in meaning if told.is_somebodys))
+    return Read(tuple(event_of(source, told) for told in meaning if told.is_somebodys))
 
 
-def _event(source: WebhookSource, told: Told) -> IncomingEvent:
+def event_of(source: WebhookSource, told: Told) -> IncomingEvent:
+    """An event for the front door; its customer is an other name of the person."""
     return IncomingEvent(
         name=told.name,
         at=told.at,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_network
 
+from nurture.domain.event import NOTHING
 from nurture.domain.outward import Webhook
 from nurture.domain.programme import Programme
 from nurture.engine.posting import Network, post
@@ -24,9 +25,12 @@ def networks(texts: Sequence[str]) -> tuple[Network, ...]:
     return tuple(ip_network(text) for text in texts)
 
 
-def follow(database: Database, programme: Programme, now: datetime) -> int:
-    """Calls for all that has happened since the last time; how many."""
+def follow(
+    database: Database, programme: Programme, now: datetime, others: Mapping[str, frozenset[str]] = NOTHING
+) -> int:
+    """Calls for all that has happened since the last time; how many. `others`: who else hears of which facts."""
     wanted = {name: webhook.facts for name, webhook in programme.webhooks.items() if webhook.facts}
+    wanted |= others
     total = 0
     while wanted and (made := database.transact(lambda tx: collect(tx, wanted, now))):
         total += made

@@ -17,6 +17,9 @@ class Listener:
             def do_GET(self) -> None:
                 listener.answer(self)
 
+            def do_PATCH(self) -> None:
+                listener.answer(self)
+
             def do_POST(self) -> None:
                 listener.answer(self)
 
