@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from nurture.domain.campaign import Campaign
 from nurture.domain.enrolment import Enrolment
-from nurture.domain.ledger import FactKind, Reason
+from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.programme import Programme
 from nurture.domain.steps import Send, WaitFor, WaitQuiet, WaitUntil
 from nurture.engine.explain.dossier import Dossier
@@ -39,6 +39,12 @@ def coming(programme: Programme, dossier: Dossier) -> list[Written]:
     assert person is not None
     found = [Written(fact, programme.revision, expected=True) for fact in person.ledger]
     return [each for each in found if tells(each)]
+
+
+def mails_ahead(programme: Programme, dossier: Dossier) -> list[Fact]:
+    """The mails she will get if nothing else happens, soonest first; none for a moment of the past."""
+    person = dossier.played(programme, dossier.now + HORIZON)
+    return [fact for fact in person.ledger if fact.kind is FactKind.SENT] if person is not None else []
 
 
 def tells(each: Written) -> bool:

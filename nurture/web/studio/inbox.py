@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from email.message import EmailMessage
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from nurture.engine.one_click import OneClick, one_click
+from nurture.errors import ConfigurationError
 from nurture.web.problem import Refusal
 from nurture.web.studio.desk import Desk
 from nurture.web.studio.mails import framed
 
 SHOWN = 200
+TOKEN = re.compile(r"<(?:https?://[^>]*/u/|mailto:unsubscribe\+)([\w-]+)[@>?]")
 
 
 def mount(router: APIRouter, desk: Desk) -> None:
@@ -39,6 +43,7 @@ def mount(router: APIRouter, desk: Desk) -> None:
             "text": _body(message, "plain"),
             "headers": source.partition("\n\n")[0],
             "source": source,
+            "stops": await desk.site.threads.run(_stops, desk, message),
         }
         return desk.answer(request, "caught.html", files, at="inbox", title=context["subject"], **context)
 
@@ -54,6 +59,22 @@ def _read(desk: Desk, key: str) -> tuple[EmailMessage, bytes]:
         return box.message(key), box.read(key)
     except KeyError:
         raise Refusal(404, "There is no such mail in the inbox.") from None
+
+
+def _stops(desk: Desk, message: EmailMessage) -> OneClick | str:
+    """What its one-click unsubscribe would do now, or why it would do nothing."""
+    token = TOKEN.search(re.sub(r"\s", "", str(message.get("List-Unsubscribe", ""))))
+    if token is None:
+        return "It carries no unsubscribe header: mail programs offer no such click. Marketing mail has one."
+    database = desk.workshop.database()
+    if database is None:
+        return "There is no database here to ask."
+    app = desk.site.app
+    try:
+        found = one_click(database, app.keyring, app.applied(), token[1], desk.site.now)
+    except ConfigurationError as error:
+        return str(error)
+    return found or "Nothing here: it was sent as a test, from another database, or to somebody who was erased since."
 
 
 def _body(message: EmailMessage, kind: str) -> str:
