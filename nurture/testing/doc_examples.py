@@ -89,6 +89,15 @@ def campaign(text: str, data: Mapping[str, Any]) -> str:
     return "\n".join(missing) + "\n" + text
 
 
+def recipe_of(example: Example) -> Example:
+    """The campaign that the stories of a recipe are about: the one under the same heading."""
+    lines = page(example.page).splitlines()
+    since = max(number for number, line in enumerate(lines[: example.line]) if line.startswith("## "))
+    return next(
+        one for one in examples("yaml") if one.page == example.page and one.kind == "recipe" and one.line > since
+    )
+
+
 def under(key: str, text: str) -> str:
     return f"{key}:\n" + "".join(f"  {line}\n" for line in text.splitlines())
 
@@ -127,6 +136,11 @@ def project_of(example: Example) -> dict[str, str]:
         case "campaign":
             name = "abandoned-cart" if "campaign: abandoned-cart" in example.text else "example"
             sources[f"campaigns/{name}.yaml"] = campaign(example.text, example.data)
+        case "recipe" | "story":
+            recipe = recipe_of(example)
+            sources[f"campaigns/{recipe.data['campaign']}.yaml"] = recipe.text
+            if example.kind == "story":
+                sources["campaigns/tests/story.yaml"] = example.text
         case "steps" | "start" | "stop" | "goal" | "window":
             key = "send_window" if example.kind == "window" else example.kind
             text = under(key, example.text)

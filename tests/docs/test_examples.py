@@ -35,7 +35,7 @@ def test_every_example_validates(example: Example) -> None:
     assert checked.templates_checked
 
 
-@pytest.mark.parametrize("example", [one for one in ALL if one.kind == "test"], ids=str)
+@pytest.mark.parametrize("example", [one for one in ALL if one.kind in {"test", "story"}], ids=str)
 def test_every_story_of_the_documentation_passes(example: Example) -> None:
     sources = project_of(example)
     results = run_stories(compile_project(sources), sources)
