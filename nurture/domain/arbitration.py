@@ -13,7 +13,7 @@ from typing import Any
 
 from nurture.domain import offers
 from nurture.domain.campaign import Campaign
-from nurture.domain.caps import Full, first_full
+from nurture.domain.caps import Full, caps_over, first_full
 from nurture.domain.case import Case
 from nurture.domain.delivery import CountedMail, Delivery, DeliveryState
 from nurture.domain.eligibility import ineligible
@@ -122,12 +122,13 @@ def _find_slot(case: Case, wish: Wish, due: datetime, deadline: datetime) -> boo
     enrolment, send = wish.enrolment, wish.send
     if send.kind is MailKind.TRANSACTIONAL:
         return True
+    caps = caps_over(case.contact, case.programme.caps)
     at, full, reason = case.now, None, None
     for _ in range(TRIES):
         allowed = allowed_from(case.programme, wish.campaign, send, at, case.contact.zone)
         if allowed > at and reason is None:
             reason = Reason.QUIET_HOURS
-        blocked = first_full(case.programme.caps, case.mails, send.category, allowed, case.now, enrolment.held_out)
+        blocked = first_full(caps, case.mails, send.category, allowed, case.now, enrolment.held_out)
         at = allowed
         if blocked is None:
             break

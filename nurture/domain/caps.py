@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from nurture.domain.contact import Contact
 from nurture.domain.delivery import CountedMail
 from nurture.domain.programme import Cap
 
@@ -25,6 +26,13 @@ class Full:
     cap: Cap
     by: tuple[CountedMail, ...]
     opens_at: datetime
+
+
+def caps_over(contact: Contact, caps: Sequence[Cap]) -> Sequence[Cap]:
+    """The person's own cap, then those of the project."""
+    if contact.own_cap_days is None:
+        return caps
+    return (Cap(1, timedelta(days=contact.own_cap_days), own=True), *caps)
 
 
 def first_full(

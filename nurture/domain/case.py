@@ -17,7 +17,7 @@ from nurture.domain.snapshot import Snapshot, Turn
 from nurture.domain.timing import zone_of
 
 _ACTIVE = EnrolmentState.ACTIVE
-_UNASKED = frozenset({"memberships", "version", "consent", "opted_out", "suppressed", "paused_until"})
+_UNASKED = frozenset({"memberships", "version", "consent", "opted_out", "suppressed", "paused_until", "own_cap_days"})
 
 
 class Case:
@@ -44,7 +44,7 @@ class Case:
         self.received = snapshot.received
         self.paused = snapshot.paused
         self.stirred = False  # a step changed the person: stages and segments have to look at her again
-        self.freed = False  # a mail that held a slot may not go after all
+        self.freed = False  # a mail that held a slot may not go after all, or her own cap has changed
         self._next_seq = snapshot.contact.next_seq
         self._changed: set[int] = set()
         self._wake_at: datetime | None = None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from nurture.domain.case import Case
-from nurture.domain.contact import Consent, SuppressionReason
+from nurture.domain.contact import OWN_CAPS, Consent, SuppressionReason
 from nurture.domain.enrolment import LeftBy
 from nurture.domain.event import Event
 from nurture.domain.exits import leave
@@ -21,6 +21,7 @@ RESUBSCRIBED = "nurture.resubscribed"
 BOUNCED = "nurture.bounced"
 COMPLAINED = "nurture.complained"
 PAUSED = "nurture.paused"  # `until`: ISO 8601 in UTC; without it a pause ends
+FEWER_MAILS = "nurture.fewer_mails"  # `days`: one of OWN_CAPS; without it as the sender does
 SOFT_BOUNCED = "nurture.soft_bounced"  # came back, but says too little about the address to stop writing to it
 REFUSED = "nurture.refused"  # came back for a fault of the sender's side: says nothing about the address
 
@@ -43,6 +44,8 @@ def judge_consent(case: Case, event: Event) -> None:
         _suppress(case, SuppressionReason.COMPLAINED)
     elif event.name == PAUSED:
         _pause(case, event)
+    elif event.name == FEWER_MAILS:
+        _want_fewer(case, event)
     elif event.name in TRACKED:
         _note_tracked(case, event)
 
@@ -130,6 +133,16 @@ def _pause(case: Case, event: Event) -> None:
         return
     if case.contact.paused_until != until:
         case.alter(paused_until=until, version=case.contact.version + 1)
+
+
+def _want_fewer(case: Case, event: Event) -> None:
+    """A cap of her own; what cannot be asked for changes nothing."""
+    days = event.properties.get("days")
+    if days is not None and (type(days) is not int or days not in OWN_CAPS):
+        return
+    if case.contact.own_cap_days != days:
+        case.alter(own_cap_days=days, version=case.contact.version + 1)
+        case.freed = True  # what waits for room asks again
 
 
 def _suppress(case: Case, reason: SuppressionReason) -> None:

@@ -30,13 +30,16 @@ class SuppressionReason(StrEnum):
     MANUAL = "manual"
 
 
+OWN_CAPS = (7, 14, 30)  # at most one marketing mail in so many days: what a person may ask for
+
+
 @frozen
 class Contact:
     """A person as one turn sees her.
 
     `memberships` says, per segment some campaign watches, whether she was inside after her last turn; a segment that is
     missing was never looked at. `enrols` is False until the first turn of a person who came by an import: what she is
-    already starts no campaign.
+    already starts no campaign. `own_cap_days`: one of `OWN_CAPS`, None is as the sender does.
     `next_seq` numbers her enrolments and deliveries: (contact id, seq) is their primary key.
     """
 
@@ -53,6 +56,7 @@ class Contact:
     opted_out: frozenset[str] = frozenset()
     suppressed: SuppressionReason | None = None
     paused_until: datetime | None = None
+    own_cap_days: int | None = None
     memberships: Mapping[str, bool] = field(default=NOTHING)
     enrols: bool = True
     next_seq: int = 1
@@ -63,8 +67,8 @@ class Contact:
         """With these columns changed; spelled out, because it is done several times a turn."""
         altered = Contact(
             self.id, self.email, self.created_at, self.external_id, self.attributes, self.zone, self.locale, self.stage,
-            self.stage_since, self.consent, self.opted_out, self.suppressed, self.paused_until, self.memberships,
-            self.enrols, self.next_seq, self.version, self.due_at,
+            self.stage_since, self.consent, self.opted_out, self.suppressed, self.paused_until, self.own_cap_days,
+            self.memberships, self.enrols, self.next_seq, self.version, self.due_at,
         )  # fmt: skip
         for name, value in changes.items():
             setattr(altered, name, value)

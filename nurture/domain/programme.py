@@ -10,6 +10,7 @@ from typing import Any
 
 from nurture.domain.campaign import Campaign, CampaignStatus, DateStart, EventStart, SegmentStart, StageStart
 from nurture.domain.conditions import Condition
+from nurture.domain.contact import OWN_CAPS
 from nurture.domain.event import NOTHING
 from nurture.domain.forms import Form
 from nurture.domain.incoming import EventSchema, WebhookSource
@@ -21,16 +22,18 @@ from nurture.domain.tracking import Tracking
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `max` marketing mails in any rolling `per`, of `category` only if it is given."""
+    """At most `max` marketing mails in any rolling `per`, of `category` only if given; `own`: by her own wish."""
 
     max: int
     per: timedelta
     category: str | None = None
+    own: bool = False
 
     def __str__(self) -> str:
         hours = self.per / timedelta(hours=1)
         span = f"{hours / 24:g} days" if hours % 24 == 0 and hours > 24 else f"{hours:g} hours"
-        return f"{self.max} per {span}" + (f" of {self.category}" if self.category else "")
+        of, own = f" of {self.category}" if self.category else "", " (her own wish)" if self.own else ""
+        return f"{self.max} per {span}{of}{own}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,8 @@ class Programme:
 
     @cached_property
     def longest_cap(self) -> timedelta:
-        """How far back deliveries can still count against a cap."""
-        return max((cap.per for cap in self.caps), default=timedelta())
+        """How far back deliveries can still count against a cap, of the project or of a person's own."""
+        return max([timedelta(days=max(OWN_CAPS)), *(cap.per for cap in self.caps)])
 
     @cached_property
     def watched_segments(self) -> tuple[str, ...]:

@@ -61,10 +61,16 @@ def audit(
     result = Audit()
     with database.read() as tx:
         caps = _CapsOfTheirTime(tx, programme)
-        merged = audits.merged(tx)
+        merged, own = audits.merged(tx), audits.own_caps(tx)
         for number, (contact_id, mails) in enumerate(groupby(audit_mails(tx), lambda mail: mail.contact_id), 1):
-            for finding in over_caps(contact_id, list(mails), caps, now, result, merged.get(contact_id, 0)):
+            told, apart_until = list(mails), merged.get(contact_id, 0)
+            result.count("contacts")
+            result.count("mails", len(told))
+            for finding in over_caps(contact_id, told, caps, now, result, apart_until):
                 result.found(finding)
+            if contact_id in own:
+                for finding in over_own_cap(contact_id, told, *own[contact_id], now, result, apart_until):
+                    result.found(finding)
             if number % 1000 == 0:
                 progress(number)
         since = now - KEPT
@@ -126,21 +132,36 @@ def over_caps(
 
     Up to number `apart_until` they were planned for two contacts, before it was known that these are one.
     """
-    result.count("contacts")
-    result.count("mails", len(mails))
     for cap in caps.now:
-        counted = [mail for mail in mails if cap.category is None or cap.category == mail.category]
-        counted.sort(key=lambda mail: mail.at or now)
-        result.count("windows", len(counted))
-        for place, (first, last) in enumerate(zip(counted, counted[cap.max :], strict=False)):
-            begins, ends = first.at or now, last.at or now
-            if ends - begins >= cap.per:
-                continue
-            planned_last = max(counted[place : place + cap.max + 1], key=lambda mail: mail.seq)
+        for planned_last, text in _too_many(cap, mails, now, result):
             if planned_last.seq > apart_until and caps.held(cap, planned_last.revision):
-                names = f"{first.campaign}/{first.step} and {last.campaign}/{last.step}"
-                yield Finding(
-                    "never one too many",
-                    contact_id,
-                    f"{cap}: {cap.max + 1} mails from {begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} ({names})",
-                )
+                yield Finding("never one too many", contact_id, text)
+
+
+def over_own_cap(
+    contact_id: int,
+    mails: Sequence[AuditMail],
+    days: int,
+    since: datetime,
+    now: datetime,
+    result: Audit,
+    apart_until: int = 0,
+) -> Iterator[Finding]:
+    """The same for what she asked for herself; what was planned before she did was right."""
+    cap = Cap(1, timedelta(days=days), own=True)
+    for planned_last, text in _too_many(cap, mails, now, result):
+        if planned_last.seq > apart_until and planned_last.planned_at >= since:
+            yield Finding("never one too many", contact_id, text)
+
+
+def _too_many(cap: Cap, mails: Sequence[AuditMail], now: datetime, result: Audit) -> Iterator[tuple[AuditMail, str]]:
+    """Windows over a cap: which of their mails was planned last, and in words what is wrong."""
+    counted = [mail for mail in mails if cap.category is None or cap.category == mail.category]
+    counted.sort(key=lambda mail: mail.at or now)
+    result.count("windows", len(counted))
+    for place, (first, last) in enumerate(zip(counted, counted[cap.max :], strict=False)):
+        begins, ends = first.at or now, last.at or now
+        if ends - begins < cap.per:
+            names = f"{first.campaign}/{first.step} and {last.campaign}/{last.step}"
+            text = f"{cap}: {cap.max + 1} mails from {begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} ({names})"
+            yield max(counted[place : place + cap.max + 1], key=lambda mail: mail.seq), text

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from nurture.domain.consent import PAUSED, RESUBSCRIBED, UNSUBSCRIBED
+from nurture.domain.consent import FEWER_MAILS, PAUSED, RESUBSCRIBED, UNSUBSCRIBED
 from nurture.domain.contact import Contact
 from nurture.domain.enrolment import EnrolmentState
 from nurture.domain.event import plain
@@ -125,6 +125,11 @@ def choose_topics(
 def pause(database: Database, contact_id: int, until: datetime | None, now: datetime) -> None:
     """No marketing mail until then; None ends a pause."""
     say(database, contact_id, PAUSED, {"until": until.isoformat() if until is not None else None}, now)
+
+
+def want_fewer(database: Database, contact_id: int, days: int | None, now: datetime) -> None:
+    """At most one marketing mail in so many days (one of `OWN_CAPS`); None is as the campaigns have it."""
+    say(database, contact_id, FEWER_MAILS, {"days": days}, now)
 
 
 def live_at(database: Database, contact_id: int, zone: str | None, locale: str | None, now: datetime) -> None:

@@ -209,5 +209,5 @@ STANDARD_EVENTS = frozenset({
     "Product Shared", "Cart Shared", "Signed Up", "Signed In", "Account Created", "Account Deleted", "Trial Started",
     "Trial Ended", "Subscription Started", "Subscription Cancelled", "Email Opened", "Email Clicked",
     "nurture.enrol", "nurture.eject", "nurture.unsubscribed", "nurture.resubscribed", "nurture.bounced",
-    "nurture.complained", "nurture.paused", "nurture.wake",
+    "nurture.complained", "nurture.paused", "nurture.fewer_mails", "nurture.wake",
 })  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from nurture.domain.consent import FEWER_MAILS
 from nurture.domain.ledger import FactKind
 from nurture.storage.database import Transaction
-from nurture.storage.tables import NameKind, ledger, names
+from nurture.storage.tables import NameKind, contacts, events, ledger, names
 from nurture.storage.types import sql
 
 MOST = 1000
@@ -77,6 +78,17 @@ def merged(tx: Transaction) -> dict[int, int]:
         .order_by(ledger.c.id)
     )
     return {contact_id: int(detail["until"]) for contact_id, detail in tx.execute(query)}
+
+
+def own_caps(tx: Transaction) -> dict[int, tuple[int, datetime]]:
+    """Contacts who asked for fewer mails -> at most one in so many days, and since when."""
+    query = (
+        select(contacts.c.id, contacts.c.own_cap_days, func.max(events.c.processed_at))
+        .join(events, events.c.contact_id == contacts.c.id)
+        .where(contacts.c.own_cap_days.is_not(None), events.c.name == FEWER_MAILS)
+        .group_by(contacts.c.id, contacts.c.own_cap_days)
+    )
+    return {contact_id: (days, since) for contact_id, days, since in tx.execute(query) if since is not None}
 
 
 def forgotten(tx: Transaction, held: Collection[str]) -> Iterator[tuple[int, str]]:

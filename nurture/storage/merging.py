@@ -156,12 +156,14 @@ def _person(pair: _Pair) -> dict[str, Any]:
     """Her columns afterwards: the stricter answer, the earlier beginning, her own stage if she has one."""
     absorbed, kept = pair.absorbed, pair.kept
     pauses = [one["paused_until"] for one in (absorbed, kept) if one["paused_until"] is not None]
+    own_caps = [one["own_cap_days"] for one in (absorbed, kept) if one["own_cap_days"] is not None]
     staged = kept if kept["stage"] is not None else absorbed
     return {
         "next_seq": pair.next_seq,
         "consent": max(absorbed["consent"], kept["consent"], key=_STRICTER.__getitem__),
         "opted_out": sorted({*absorbed["opted_out"], *kept["opted_out"]}),
         "paused_until": max(pauses, default=None),
+        "own_cap_days": max(own_caps, default=None),
         "stage": staged["stage"],
         "stage_since": staged["stage_since"],
         "created_at": min(absorbed["created_at"], kept["created_at"]),

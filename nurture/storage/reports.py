@@ -66,6 +66,7 @@ class AuditMail:
     campaign: str
     step: str
     state: DeliveryState
+    planned_at: datetime
     revision: int = 0
 
 
@@ -183,13 +184,16 @@ def audit_mails(tx: Transaction) -> Iterator[AuditMail]:
     """Every marketing mail that takes a slot, by contact and then by the order of planning; streamed."""
     states = [state.value for state in COUNTING]
     query = (
-        select(_d.contact_id, _d.seq, _d.settled_at, _d.category, _d.campaign, _d.step, _d.state, _d.revision)
+        select(
+            _d.contact_id, _d.seq, _d.settled_at, _d.category, _d.campaign, _d.step, _d.state, _d.planned_at,
+            _d.revision,
+        )
         .where(_d.kind == MailKind.MARKETING.value, _d.state.in_(states))
         .order_by(_d.contact_id, _d.seq)
-    )
+    )  # fmt: skip
     with tx.connection.execute(query, execution_options={"yield_per": 1000}) as rows:
-        for contact_id, seq, at, category, campaign, step, state, revision in rows:
-            yield AuditMail(contact_id, seq, at, category, campaign, step, DeliveryState(state), revision)
+        for contact_id, seq, at, category, campaign, step, state, planned, revision in rows:
+            yield AuditMail(contact_id, seq, at, category, campaign, step, DeliveryState(state), planned, revision)
 
 
 def count_gated(tx: Transaction) -> int:

@@ -36,25 +36,25 @@ def select_contacts() -> Select[*tuple[Any, ...]]:
     """Contacts with why they are suppressed, in the order `contact_of` reads."""
     return select(
         _c.id, _c.email, _c.created_at, _c.external_id, _c.attributes, _c.zone, _c.locale, _c.stage, _c.stage_since,
-        _c.consent, _c.opted_out, suppressions.c.reason, _c.paused_until, _c.memberships, _c.enrols, _c.next_seq,
-        _c.version, _c.due_at,
+        _c.consent, _c.opted_out, suppressions.c.reason, _c.paused_until, _c.own_cap_days, _c.memberships,
+        _c.enrols, _c.next_seq, _c.version, _c.due_at,
     ).outerjoin_from(contacts, suppressions, suppressions.c.address_key == _c.address_key)  # fmt: skip
 
 
 def contact_of(row: Sequence[Any]) -> Contact:
     (id_, email, created_at, external_id, attributes, zone, locale, stage, stage_since, consent, opted_out, suppressed,
-     paused_until, memberships, enrols, next_seq, version, due_at) = row  # fmt: skip
+     paused_until, own_cap_days, memberships, enrols, next_seq, version, due_at) = row  # fmt: skip
     return Contact(
         id_, email, created_at, external_id, attributes, zone, locale, stage, stage_since, _CONSENTS[consent],
         frozenset(opted_out) if opted_out else _NONE, SuppressionReason(suppressed) if suppressed else None,
-        paused_until, memberships, enrols, next_seq, version, due_at,
+        paused_until, own_cap_days, memberships, enrols, next_seq, version, due_at,
     )  # fmt: skip
 
 
 # What every turn may change, and what few do
 COUNTERS = ("next_seq", "version", "due_at")
 PERSON = ("attributes", "zone", "locale", "stage", "stage_since", "consent", "opted_out", "paused_until",
-          "memberships", "enrols")  # fmt: skip
+          "own_cap_days", "memberships", "enrols")  # fmt: skip
 CONTACT_KEY = ("id", "version")
 
 
@@ -75,6 +75,7 @@ def person_row(contact: Contact, before: Contact) -> Values:
         contact.consent.value,
         sorted(contact.opted_out),
         contact.paused_until,
+        contact.own_cap_days,
         contact.memberships,
         contact.enrols,
         *counters_row(contact, before),

@@ -136,6 +136,7 @@ class ContactRow(Row, table=True):
     next_seq: int = _number(default=1)
     version: int = _number(default=0)
     due_at: datetime | None = _instant(default=None)
+    own_cap_days: int | None = _number(default=None)
 
 
 class NameRow(Row, table=True):

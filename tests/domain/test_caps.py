@@ -172,6 +172,31 @@ def test_a_mail_cancelled_by_an_exit_gives_its_slot_back_at_once() -> None:
     assert life.sent == ["2026-03-02 12:00 two"]
 
 
+@pytest.mark.parametrize(
+    ("days", "second"), [(7, "2026-03-09 09:00"), (14, "2026-03-16 09:00"), (8, "2026-03-03 05:00")]
+)
+def test_a_person_may_ask_for_fewer_mails_than_the_project_sends(days: int, second: str) -> None:
+    life = send(", late: drop after 30 days")
+    life.event("X", id=11)
+    life.event("nurture.fewer_mails", days=days)
+    life.until("+1 hour")
+    life.event("X", id=12)
+    life.until("+20 days")
+    assert life.sent[1:] == [f"{second} one"]
+
+
+def test_whoever_takes_her_wish_back_waits_no_longer() -> None:
+    life = send(", late: drop after 60 days")
+    life.event("nurture.fewer_mails", days=30)
+    life.event("X", id=13)
+    life.event("X", id=14)
+    assert "1 per 30 days (her own wish)" in {fact.detail.get("cap") for fact in life.facts(FactKind.POSTPONED)}
+    life.until("+3 days")
+    life.event("nurture.fewer_mails")
+    life.until("+1 minute")
+    assert life.sent == ["2026-03-02 09:00 one", "2026-03-05 09:00 one"]
+
+
 def test_a_lower_cap_in_the_file_counts_what_was_sent_before_it() -> None:
     life = send(", on_cap: skip", "caps:\n  - {max: 9, per: 7 days}\n")
     life.event("X", id=9)

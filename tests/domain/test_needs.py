@@ -66,7 +66,7 @@ def test_of_two_reaches_into_the_past_the_longer_is_read() -> None:
 def test_caps_are_read_as_far_back_as_the_longest_of_them() -> None:
     caps = "caps: [{max: 1, per: 20 hours}, {max: 4, per: 90 days}]\n"
     assert needs_of(programme(SEND, project=caps)).caps == timedelta(days=90)
-    assert needs_of(programme(SEND)).caps == timedelta()
+    assert needs_of(programme(SEND)).caps == timedelta(days=30), "a person may ask for one a month"
 
 
 def test_a_world_hands_over_only_what_is_needed() -> None:

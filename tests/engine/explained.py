@@ -257,6 +257,9 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "a cap put it off": Situation((PLAIN,), happens(SIGNED, "+1 hours", SIGNED), TIPS, {}, ONE_A_DAY),
     "a cap made it skip": Situation((SKIPS,), happens(SIGNED, "+1 hours", SIGNED), TIPS, {}, ONE_A_DAY),
+    "she asked for fewer mails": Situation(
+        (PLAIN,), happens(("nurture.fewer_mails", {"days": 14}), SIGNED, "+1 hours", SIGNED), TIPS
+    ),
     "a cap left no time": Situation((LATE,), happens(SIGNED, "+1 hours", SIGNED), TIPS, {}, ONE_A_DAY),
     "another campaign took the slot": Situation(
         (CART.replace("  - wait: 1 hour\n", ""), HELLO), happens(CHECKOUT), CARTS, {}, ONE_A_DAY

@@ -116,6 +116,25 @@ def test_a_planted_lie_is_found(house: House, name: str) -> None:
     assert {finding.contact_id for finding in findings} == {house.id_of()}
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_what_she_asked_for_herself_is_recounted_from_when_she_did(
+    house: House, server: ScriptedServer, before: bool
+) -> None:
+    house.tell("nurture.fewer_mails", days=30)
+    house.advance()
+    assert check(house).holds, "three mails in eight days, all before she asked"
+    if before:
+        change(house, "UPDATE events SET processed_at = (SELECT min(created_at) FROM contacts)")
+        assert {(each.rule, "her own wish" in each.text) for each in check(house).findings} == {
+            ("never one too many", True)
+        }
+    else:
+        house.tell("Signed Up")
+        house.live_until("+3 days")
+        assert len(server.messages) == 3
+        assert check(house).holds
+
+
 def test_caps_that_were_tightened_later_accuse_nobody_of_the_past(house: House, server: ScriptedServer) -> None:
     tight = sources(AGAIN, project="caps:\n  - {max: 1, per: 7 days}\n")
     house.apply(tight)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -135,6 +136,7 @@ class Promises(RuleBasedStateMachine):
         self.world = World(FIRST, START, self.post)
         self.pauses: set[str] = set()
         self.travellers: set[int] = set()
+        self.wishes: dict[int, tuple[Cap, datetime]] = {}  # a cap of her own, since when
 
     def post(self, delivery: Delivery, now: datetime) -> Answer:
         answer = self.script[len(self.attempts) % len(self.script)] if self.script else Answer()
@@ -167,6 +169,16 @@ class Promises(RuleBasedStateMachine):
     @rule(who=people, name=st.sampled_from(WORDS), topic=st.sampled_from([None, "offers", "unheard-of"]), then=spans)
     def word(self, who: int, name: str, topic: str | None, then: timedelta) -> None:
         self.world.post(who, name, self.world.now, {"topic": topic} if topic else {})
+        self.world.run_until(self.world.now + then)
+
+    @rule(who=people, days=st.sampled_from([7, 14, 30, 7.0, "7", True, None, None]), then=spans)
+    def fewer_mails(self, who: int, days: object, then: timedelta) -> None:
+        self.world.post(who, "nurture.fewer_mails", self.world.now, {"days": days})
+        self.world.run_until(self.world.now)
+        if days is None:
+            self.wishes.pop(who, None)
+        elif type(days) is int:
+            self.wishes[who] = (Cap(1, timedelta(days=days)), self.world.now)
         self.world.run_until(self.world.now + then)
 
     @rule(span=spans)
@@ -213,6 +225,18 @@ class Promises(RuleBasedStateMachine):
                 times = sorted(person.at[each.seq] for each in gone(person) if counts(cap, each))
                 for first, one_too_many in zip(times, times[cap.max :], strict=False):
                     assert one_too_many - first >= cap.per, f"{cap} broken from {first}"
+
+    @invariant()
+    def nobody_gets_more_than_she_asked_for(self) -> None:
+        """Since she asked: what had been planned by then may still go."""
+        for who, (cap, since) in self.wishes.items():
+            person = self.world.people[who]
+            mails = sorted(
+                (person.at[each.seq], each.planned_at) for each in gone(person) if each.kind is MailKind.MARKETING
+            )
+            for (first, planned), (second, planned_then) in pairwise(mails):
+                if max(planned, planned_then) > since:
+                    assert second - first >= cap.per, f"two from {first}"
 
     @invariant()
     def marketing_leaves_in_its_hours_only(self) -> None:
@@ -299,6 +323,7 @@ class Promises(RuleBasedStateMachine):
             assert not [each for each in person.all_enrolments if each.state is EnrolmentState.ACTIVE]
             assert all(each.state.is_settled for each in person.deliveries.values())
         self.caps_hold_in_every_rolling_window()
+        self.nobody_gets_more_than_she_asked_for()
         self.the_ledger_tells_every_end_and_its_reason()
 
 

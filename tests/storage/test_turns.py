@@ -40,7 +40,8 @@ def test_a_person_comes_back_as_she_was_written(world: World) -> None:
         "attributes": {"first_name": "Ána", "tags": ["a", "b"], "n": 1.5}, "zone": "Europe/Berlin", "locale": "de",
         "stage": "purchase", "stage_since": world.now, "consent": Consent.WITHDRAWN,
         "opted_out": frozenset({"tips", "offers"}), "paused_until": world.now + timedelta(days=3),
-        "memberships": {"loyal": True, "new": False}, "enrols": False, "due_at": world.now + timedelta(hours=1),
+        "own_cap_days": 14, "memberships": {"loyal": True, "new": False}, "enrols": False,
+        "due_at": world.now + timedelta(hours=1),
     }  # fmt: skip
     before = world.turn(person, **changes).contact
     after = world.snapshot(person).contact

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.domain.campaign import Campaign
+from nurture.domain.caps import caps_over
 from nurture.domain.contact import Contact
 from nurture.domain.eligibility import ineligible
 from nurture.domain.programme import Programme
@@ -120,7 +121,7 @@ def tell(
         zone=zone.key,
         zone_is_hers=contact.zone is not None and zone_of(contact.zone).key == contact.zone,
         mailable=_mailable(contact, dossier.now, clock) if dossier.person is not None else "",
-        caps=tuple(cap_line(cap, dossier, clock) for cap in programme.caps),
+        caps=tuple(cap_line(cap, dossier, clock) for cap in caps_over(contact, programme.caps)),
         lines=tuple(told(each, clock, programme, dossier.written) for each in about[-last:]),
         older=max(len(about) - last, 0),
         campaigns=tuple(

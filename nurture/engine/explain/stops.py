@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from nurture.domain.campaign import Campaign, EventStop, SegmentStop, StageStop, Stop
-from nurture.domain.caps import counts, first_full
+from nurture.domain.caps import caps_over, counts, first_full
 from nurture.domain.case import Case
 from nurture.domain.enrolment import Enrolment
 from nurture.domain.flow import is_open
@@ -60,7 +60,7 @@ def _kept_back(programme: Programme, send: Send, enrolment: Enrolment, dossier: 
             yield from observed(saw, clock, "  now ")
     if send.kind is MailKind.MARKETING:
         fate = "is skipped" if send.on_cap is OnCap.SKIP else "waits"
-        for cap in programme.caps:
+        for cap in caps_over(dossier.contact, programme.caps):
             if cap.category in {None, send.category}:
                 yield f"{send.id} {fate} while there is no room under cap {cap_line(cap, dossier, clock)}"
 

@@ -179,8 +179,8 @@ def report_of(tally: Tally, programme: Programme, asked: Asked) -> Report:
         ),
         starved=tuple(_starved(tally.starved)),
         caps=tuple(
-            CapRow(str(cap), tally.caps["skipped", str(cap)], tally.caps["postponed", str(cap)])
-            for cap in programme.caps
+            CapRow(cap, tally.caps["skipped", cap], tally.caps["postponed", cap])
+            for cap in dict.fromkeys([*map(str, programme.caps), *sorted(cap for _, cap in tally.caps)])
         ),
         dates=tuple(_dates(asked)),
         days={name: tuple(tally.days[day, name] for day in range(len(list(_dates(asked))))) for name in names},

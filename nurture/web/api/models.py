@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -90,6 +90,12 @@ class ConsentIn(In):
     wording: Said | None = Field(None, description="What she was shown.")
 
 
+class FewerMailsIn(In):
+    """At most one marketing mail in so many days, by her own wish; null is as the campaigns have it."""
+
+    days: Literal[7, 14, 30] | None
+
+
 class SuppressIn(In):
     """Addresses that are never mailed again, known or not."""
 
@@ -114,6 +120,7 @@ class PersonOut(BaseModel):
     opted_out: list[str]
     suppressed: str | None
     paused_until: datetime | None
+    own_cap_days: int | None
     zone: str | None
     locale: str | None
     attributes: dict[str, Any]
@@ -131,6 +138,7 @@ class PersonOut(BaseModel):
             opted_out=sorted(contact.opted_out),
             suppressed=contact.suppressed.value if contact.suppressed is not None else None,
             paused_until=contact.paused_until,
+            own_cap_days=contact.own_cap_days,
             zone=contact.zone,
             locale=contact.locale,
             attributes=dict(contact.attributes),

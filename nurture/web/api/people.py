@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from nurture.domain.consent import RESUBSCRIBED, UNSUBSCRIBED
+from nurture.domain.consent import FEWER_MAILS, RESUBSCRIBED, UNSUBSCRIBED
 from nurture.domain.contact import Contact
 from nurture.domain.event import plain
 from nurture.engine.ingest import IncomingEvent, ingest
@@ -19,7 +19,7 @@ from nurture.intake.segment import IDENTIFIED
 from nurture.storage import contacts as rows
 from nurture.storage.names import now_called
 from nurture.web.api.desk import CONFLICT, MOST_ID, NOT_FOUND, PROBLEMS, Desk, IdempotencyKey, PersonId
-from nurture.web.api.models import ConsentIn, Named, PeopleOut, PersonIn, PersonOut, Taken
+from nurture.web.api.models import ConsentIn, FewerMailsIn, Named, PeopleOut, PersonIn, PersonOut, Taken
 from nurture.web.problem import Refusal
 
 SOURCE = "api"
@@ -102,6 +102,22 @@ def _mount_writing(router: APIRouter, desk: Desk) -> None:
 
         return await desk.once(request, key, idempotency_key, said, work)
 
+    @router.post("/people/{person}/fewer-mails", summary="Take her wish for fewer mails", tags=TAGS, status_code=202,
+                 responses={**NOT_FOUND, **CONFLICT}, response_model=Taken)  # fmt: skip
+    async def put_fewer_mails(
+        request: Request, person: PersonId, said: FewerMailsIn, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        """A frequency cap of her own, beside those of the project."""
+        key = await desk.key(request, Scope.PEOPLE)
+
+        async def work() -> tuple[int, Any]:
+            told = {} if said.days is None else {"days": said.days}
+            await site.threads.run(_tell, desk, person, FEWER_MAILS, told)
+            site.wake()
+            return 202, Taken().model_dump()
+
+        return await desk.once(request, key, idempotency_key, said, work)
+
     @router.delete("/people/{person}", summary="Forget her", tags=TAGS, status_code=204, responses=NOT_FOUND)
     async def erase_person(request: Request, person: PersonId) -> Response:
         """Everything goes but a keyed hash of her address, so that nobody mails it again."""
@@ -163,18 +179,23 @@ def _put(desk: Desk, said: PersonIn) -> tuple[bool, Contact]:
 
 def _consent(desk: Desk, person: int, said: ConsentIn) -> None:
     site = desk.site
-    contact = _get(desk, person)
     if said.topic is not None and said.topic not in site.app.applied().programme.topics:
         raise Refusal(422, "There is no such topic in the applied campaigns.")
     proof = {"topic": said.topic, "source": said.source, "wording": said.wording}
+    told = {name: value for name, value in proof.items() if value is not None}
+    _tell(desk, person, RESUBSCRIBED if said.granted else UNSUBSCRIBED, told)
+
+
+def _tell(desk: Desk, person: int, name: str, properties: dict[str, Any]) -> None:
+    """An event of hers, of which the API is the witness. Raises Refusal (404)."""
     event = IncomingEvent(
-        name=RESUBSCRIBED if said.granted else UNSUBSCRIBED,
-        contact_id=contact.id,
-        properties={name: value for name, value in proof.items() if value is not None},
+        name=name,
+        contact_id=_get(desk, person).id,
+        properties=properties,
         message_id=f"api-{secrets.token_hex(12)}",
         source=SOURCE,
     )
-    ingest(site.app.database, [event], site.now, trusted=True)
+    ingest(desk.site.app.database, [event], desk.site.now, trusted=True)
 
 
 def _erase(desk: Desk, person: int) -> None:

@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.datastructures import FormData
 
 from nurture.domain.consent import UNSUBSCRIBED
-from nurture.domain.contact import Consent, Contact
+from nurture.domain.contact import OWN_CAPS, Consent, Contact
 from nurture.domain.programme import Programme
 from nurture.domain.timing import zone_of
 from nurture.domain.tokens import Purpose
@@ -107,6 +107,13 @@ def _go_on(desk: Desk, _: Programme, contact: Contact, __: FormData) -> dict[str
     return {"paused": None}
 
 
+def _fewer(desk: Desk, _: Programme, contact: Contact, form: FormData) -> dict[str, Any]:
+    said = field(form, "days")
+    days = int(said) if said in map(str, OWN_CAPS) else None
+    recipient.want_fewer(desk.site.app.database, contact.id, days, desk.site.now)
+    return {"own_cap": days}
+
+
 def _place(desk: Desk, _: Programme, contact: Contact, form: FormData) -> dict[str, Any]:
     zone, language = known_zone(field(form, "zone")), field(form, "language")
     same = contact.locale is not None and best_language(contact.locale) == language
@@ -120,6 +127,7 @@ _CHANGES: dict[str, Callable[[Desk, Programme, Contact, FormData], dict[str, Any
     "nothing": _nothing,
     "pause": _pause,
     "go-on": _go_on,
+    "fewer": _fewer,
     "place": _place,
 }
 
@@ -133,7 +141,14 @@ async def _page(desk: Desk, request: Request, programme: Programme, contact: Con
     gets = contact.consent is Consent.GRANTED and contact.suppressed is None
     paused = contact.paused_until if contact.paused_until and contact.paused_until > site.now else None
     wanted = {topic: gets and topic not in contact.opted_out for topic in programme.topics}
-    context: dict[str, Any] = {"saved": False, "odd_date": False, "paused": paused, "wanted": wanted, **told}
+    context: dict[str, Any] = {
+        "saved": False,
+        "odd_date": False,
+        "paused": paused,
+        "wanted": wanted,
+        "own_cap": contact.own_cap_days,
+        **told,
+    }
     tomorrow = site.now.astimezone(zone).date() + timedelta(days=1)
     return desk.answer(
         request,

@@ -71,6 +71,17 @@ def test_during_a_pause_no_mail_goes_and_after_it_they_do(house: House, site: Se
     assert house.mails()[-1].delivery.state is DeliveryState.SENT
 
 
+def test_fewer_mails_are_hers_to_ask_for(house: House, site: Served, centre: str) -> None:
+    asked = site.client.post(centre, data={"choice": "fewer", "days": "14"})
+    assert "Saved" in asked.text
+    assert '<option value="14" selected>' in asked.text
+    assert ana(house).own_cap_days == 14
+    assert site.client.post(centre, data={"choice": "export"}).json()["contact"]["own_cap_days"] == 14
+    house.pass_time("+1 minute")
+    site.client.post(centre, data={"choice": "fewer", "days": "-1"})
+    assert ana(house).own_cap_days is None
+
+
 @pytest.mark.parametrize("until", ["", "soon", "2026-03-01", "2030-01-01", "9999-12-31", "0001-01-01"])
 def test_a_pause_needs_a_day_within_a_year(house: House, site: Served, centre: str, until: str) -> None:
     assert "Please choose a day" in site.client.post(centre, data={"choice": "pause", "until": until}).text
