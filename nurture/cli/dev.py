@@ -14,11 +14,12 @@ from nurture.cli.session import Session, pass_session
 if TYPE_CHECKING:
     from nurture.web.server import WebServer
 
+PORT = 8026
 GRACE = 1.0  # seconds; pages that listen for changes would never end by themselves
 
 
 @click.command(cls=Command)
-@click.option("--port", type=click.IntRange(0, 65535), default=8026, show_default=True, help="0 takes any free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes any free one.")
 @click.option("--no-open", is_flag=True, help="Do not open the browser.")
 @pass_session
 def dev(session: Session, port: int, no_open: bool) -> None:
@@ -37,6 +38,37 @@ def show_studio(session: Session, port: int, page: str | None) -> None:
 
     server = WebServer(session.app, Address("127.0.0.1", port), frozenset({Face.STUDIO}))
     asyncio.run(_serve(server, page))
+
+
+def open_page(session: Session, page: str) -> None:
+    """Open a page of this folder's studio: of one that runs already, else of one that is served until Ctrl-C."""
+    from nurture.web.studio.desk import mark_of
+
+    found = _who_is_at(PORT)
+    if found == mark_of(session.app.root):
+        address = f"http://127.0.0.1:{PORT}/studio{page}"
+        say(strong(f"The studio has it at {address}"))
+        click.launch(address)
+    else:
+        show_studio(session, PORT if found is None else 0, page)
+
+
+def _who_is_at(port: int) -> str | None:
+    """The mark of the studio there; None if nobody listens, "" if it is something else."""
+    import json
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/studio/mark")
+        told = json.loads(connection.getresponse().read(1000))
+        return str(told.get("studio", "")) if isinstance(told, dict) else ""
+    except ConnectionRefusedError:
+        return None
+    except (OSError, HTTPException, ValueError):
+        return ""
+    finally:
+        connection.close()
 
 
 async def _serve(server: WebServer, page: str | None) -> None:

@@ -30,7 +30,7 @@ GMAIL_CUTS_AT = 102 * 1024
 @click.option("--text", "part", flag_value="text", default=True, help="Print the plain text (if nothing else is said).")
 @click.option("--out", type=click.Path(file_okay=False, resolve_path=True, path_type=Path), metavar="DIR",
               help="Write HTML, text, headers and the whole message to files in DIR.")  # fmt: skip
-@click.option("--open", "open_", is_flag=True, help="Look at it in the browser.")
+@click.option("--open", "open_", is_flag=True, help="Look at it in the studio, in the browser.")
 @json_option
 @pass_session
 def preview(session: Session, what: str | None, person: str | None, part: str, out: Path | None, open_: bool) -> None:
@@ -38,17 +38,21 @@ def preview(session: Session, what: str | None, person: str | None, part: str, o
 
     WHAT is campaign/step, a template, or a campaign for all its mails; without it, all mails are listed, or all are
     shown with --out and --open. It is made from the files of this folder, for the example person who fits, or for
-    --as. Nothing is sent, and no link in it works.
+    --as. Nothing is sent, and no link in it works. --open shows it in the studio, which is served until Ctrl-C if
+    `nurture dev` does not run already; with --out it opens what was written.
     """
     applied = from_files()
-    if what is None and out is None and not open_:
+    if out is None and open_:
+        from nurture.cli.dev import open_page
+
+        if session.json:
+            raise click.UsageError("--open shows it, --json prints it: choose one.")
+        open_page(session, _page(applied, what, person))
+        return
+    if what is None and out is None:
         _list(applied)
         return
     previewed = _previews(session, applied, what, person)
-    if out is None and open_:
-        import tempfile
-
-        out = Path(tempfile.mkdtemp(prefix="nurture-preview-"))
     if out is not None:
         pages = [write(out, one) for one in previewed]
         index = _index(out, previewed, pages)
@@ -106,6 +110,18 @@ def _previews(session: Session, applied: Applied, what: str | None, person: str 
         )
         for mail in wanted
     ]
+
+
+def _page(applied: Applied, what: str | None, person: str | None) -> str:
+    """Where the studio shows it."""
+    from urllib.parse import quote, urlencode
+
+    from nurture.engine.preview import named
+
+    found = named(applied, what) if what is not None else []
+    if len(found) == 1:
+        return f"/mail/{quote(found[0].name)}" + (f"?{urlencode({'as': person})}" if person else "")
+    return f"/campaign/{quote(found[0].campaign.name)}" if found else "/mails"
 
 
 def _list(applied: Applied) -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import email
+import os
+import signal
+import socket
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
+from urllib.request import urlopen
 
+import click
 import pytest
 
+from nurture.cli.dev import open_page
+from nurture.cli.main import root
+from nurture.cli.session import Session
 from nurture.testing.smtp import ScriptedServer
 from tests.cli.conftest import MORNING, Shop
 
@@ -346,11 +355,43 @@ def test_the_doctor_sees_a_clock_that_went_back(busy: Shop) -> None:
     assert "bad clock" in earlier("doctor", code=3).stdout
 
 
-def test_a_preview_opens_in_the_browser(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_preview_wrote_opens_in_the_browser(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("click.launch", opened.append)
-    shop("preview", "welcome/hello", "--open")
-    shop("preview", "--open")
+    shop("preview", "welcome/hello", "--open", "--out", str(shop.folder / "mails"))
+    shop("preview", "--open", "--out", str(shop.folder / "mails"))
     assert opened[0].startswith("file:///")
     assert opened[0].endswith("/welcome-hello--ana.html")
     assert opened[1].endswith("/index.html")
+
+
+def test_a_preview_opens_the_page_of_the_studio_that_runs_or_serves_one_until_it_is_stopped(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    def look(address: str) -> None:
+        """What a browser would: get the page; while it is open somebody asks for another; then Ctrl-C."""
+
+        def work() -> None:
+            try:
+                with urlopen(address, timeout=10) as answer:
+                    shown.append(answer.read().decode())
+                monkeypatch.setattr("click.launch", shown.append)
+                with click.Context(root, obj=session).scope():
+                    open_page(session, "/mail/welcome/story")
+            finally:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        Thread(target=work).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    session = Session(make_clock=lambda: shop.clock)
+    monkeypatch.setattr("nurture.cli.dev.PORT", port)
+    monkeypatch.setattr("click.launch", look)
+    told = shop("preview", "welcome/hello", "--open", "--as", "ana").stderr
+    assert f"http://127.0.0.1:{port}/studio/mail/welcome/hello?as=ana" in told
+    assert "welcome/hello" in shown[0]
+    assert shown[1] == f"http://127.0.0.1:{port}/studio/mail/welcome/story"
+    assert "choose one" in shop("preview", "--open", "--json", code=2).stderr

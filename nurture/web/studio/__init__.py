@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from nurture.web.site import Site
 from nurture.web.studio import changes, inbox, mails, plan, population, programme, simulation
-from nurture.web.studio.desk import ROOT, Desk
+from nurture.web.studio.desk import ROOT, Desk, mark_of
 
 
 def mount(web: FastAPI, site: Site) -> None:
@@ -19,6 +19,11 @@ def mount(web: FastAPI, site: Site) -> None:
     router = APIRouter(prefix=ROOT, dependencies=[Depends(desk.admit)], include_in_schema=False)
     for each in (changes, inbox, mails, plan, population, programme, simulation):
         each.mount(router, desk)
+
+    @router.get("/mark")
+    async def mark() -> dict[str, str]:
+        return {"studio": mark_of(site.app.root)}
+
     web.include_router(router)
 
     @web.get("/", include_in_schema=False)

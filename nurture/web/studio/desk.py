@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +23,11 @@ POLICY = (
 )
 PAGES = ("/programme", "/mails", "/simulation", "/plan", "/inbox")  # what the navigation leads to
 HERE = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def mark_of(folder: Path) -> str:
+    """By what one knows the studio of a project's folder; it does not say which folder that is."""
+    return hashlib.blake2b(str(folder.resolve()).encode(), digest_size=12).hexdigest()
 
 
 class Desk:
