@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,13 @@ class Example:
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
+
+    @property
+    def file(self) -> str:
+        """What the line above tells to save it as, such as `campaigns/welcome.yaml`; empty if it tells nothing."""
+        above = "\n".join(page(self.page).splitlines()[: self.line - 2]).rstrip().rpartition("\n")[2]
+        found = re.search(r"`([\w./-]+)`:$", above)
+        return found[1] if found else ""
 
     @property
     def data(self) -> Any:
@@ -90,12 +97,10 @@ def campaign(text: str, data: Mapping[str, Any]) -> str:
 
 
 def recipe_of(example: Example) -> Example:
-    """The campaign that the stories of a recipe are about: the one under the same heading."""
-    lines = page(example.page).splitlines()
-    since = max(number for number, line in enumerate(lines[: example.line]) if line.startswith("## "))
-    return next(
-        one for one in examples("yaml") if one.page == example.page and one.kind == "recipe" and one.line > since
-    )
+    """The campaign that a story is about: the last `recipe` above it on its page."""
+    return [
+        one for one in examples("yaml") if (one.page, one.kind) == (example.page, "recipe") and one.line <= example.line
+    ][-1]
 
 
 def under(key: str, text: str) -> str:
@@ -147,7 +152,11 @@ def project_of(example: Example) -> dict[str, str]:
             sources["campaigns/example.yaml"] = campaign(text, {key: example.data})
         case _:
             raise ValueError(f"{example}: say what this example is, as in ```yaml campaign")
-    for text in list(sources.values()):
-        for name in re.findall(r"\bsend: ([\w/-]+)", text):
-            sources.setdefault(f"email_templates/{name}.html", MAIL)
-    return sources
+    return {**mails_of(sources.values()), **sources}
+
+
+def mails_of(campaigns: Iterable[str]) -> dict[str, str]:
+    """A template for every mail these files name."""
+    return {
+        f"email_templates/{name}.html": MAIL for text in campaigns for name in re.findall(r"\bsend: ([\w/-]+)", text)
+    }

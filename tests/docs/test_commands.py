@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
+import shutil
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -41,35 +45,76 @@ def test_every_command_that_is_told_can_be_typed(place: str, text: str) -> None:
     command.make_parser(context).parse_args(words)
 
 
-def path() -> list[list[str]]:
-    """The commands of the README's blocks marked `sh path`, one after the other, in words."""
-    lines = "\n".join(one.text for one in SHELL if one.page == "README.md" and one.kind == "path").splitlines()
-    return [shlex.split(part) for line in lines for part in line.split(" && ") if part]
+def path(page: str = "README.md") -> list[list[str]]:
+    """What a page's blocks marked `sh path` tell to type, one after the other, in words; and `save FILE` by the way."""
+    told = []
+    for one in sorted(examples("sh", "yaml", "markdown"), key=lambda one: one.line):
+        if one.page != page:
+            continue
+        if one.file:
+            told.append(["save", one.file, one.text])
+        elif one.kind == "path":
+            told += [shlex.split(part) for line in one.text.splitlines() for part in line.split(" && ") if part]
+    return told
 
 
-def test_the_ten_minutes_of_the_readme_work_as_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("NURTURE_")]:
-        monkeypatch.delenv(name)
-    with ScriptedServer() as server:
-        for first, *words in path():
+@dataclass
+class Walked:
+    """What a page told to do, done in `folder`: what each command answered, and the mails the server got."""
+
+    folder: Path
+    said: dict[str, str]
+    recipients: set[str]
+
+
+def walk(page: str, folder: Path, checked: Path | None = None) -> Walked:
+    """Do what a page tells. `checked` is what `nurture validate` remembers of the same templates: it saves time."""
+    said: dict[str, str] = {}
+    with pytest.MonkeyPatch.context() as patch, ScriptedServer() as server:
+        patch.chdir(folder)
+        for name in [name for name in os.environ if name.startswith("NURTURE_")]:
+            patch.delenv(name)
+        for first, *words in path(page):
             if first == "cd":
-                monkeypatch.chdir(tmp_path / words[0])
+                patch.chdir(folder / words[0])
+                if checked is not None:
+                    shutil.copy(checked, ".nurture/")
+            elif first == "save":
+                Path(words[0]).parent.mkdir(parents=True, exist_ok=True)
+                Path(words[0]).write_text(words[1], encoding="utf-8")
             elif first == "export":
                 for word in words:
                     name, _, value = word.partition("=")
-                    monkeypatch.setenv(name, value.replace(f":{PORT}", f":{server.port}"))
+                    patch.setenv(name, value.replace(f":{PORT}", f":{server.port}"))
             else:
                 assert first == "nurture"
-                assert root.main(words, standalone_mode=False) == 0, f"{words}: {capsys.readouterr()}"
+                with redirect_stdout(io.StringIO()) as out:
+                    assert root.main(words, standalone_mode=False) == 0, f"{words}: {out.getvalue()}"
+                said[" ".join(words)] = out.getvalue()
+    return Walked(folder, said, {recipient for message in server.messages for recipient in message.recipients})
 
-    told = capsys.readouterr().out
+
+@pytest.fixture(scope="module")
+def ten_minutes(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    return walk("README.md", tmp_path_factory.mktemp("readme"))
+
+
+def test_the_ten_minutes_of_the_readme_work_as_written(ten_minutes: Walked) -> None:
+    told = "".join(ten_minutes.said.values())
     assert "anna@example.com  stage consideration" in told
     assert "sends received" in told, "the answer to the request goes at once, at any hour"
-    recipients = [recipient for message in server.messages for recipient in message.recipients]
-    assert {"you@example.com", "ben@example.com"} <= set(recipients)
+    assert {"you@example.com", "ben@example.com"} <= ten_minutes.recipients
+
+
+def test_the_first_campaign_is_seen_in_the_inbox_as_written(ten_minutes: Walked, tmp_path: Path) -> None:
+    said = walk("docs/first-campaign.md", tmp_path, ten_minutes.folder / "shop/.nurture/checked.json").said
+
+    assert said["validate --strict"].endswith("files fine.\n")
+    assert "2 stories" in said["test -k tomato"]
+    assert "tomato-guide is new" in said["plan"]
+    assert "Your tomato guide" in said["inbox list"]
+    assert "Hi Anna, here is the guide" in said["inbox show 1"]
+    assert "sends tip" in " ".join(said["explain anna@example.com"].split())
 
 
 def test_the_server_of_the_readme_is_the_one_that_is_sent_to() -> None:
