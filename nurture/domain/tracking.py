@@ -16,6 +16,7 @@ from nurture.domain.contact import Contact
 CLICKED = "Email Clicked"  # as Segment calls it: campaigns may go on, stop or reach their goal by it
 OPENED = "nurture.opened"
 CLICKED_BY_MACHINE, OPENED_BY_MACHINE = "nurture.clicked_by_machine", "nurture.opened_by_machine"
+CHOSEN = "nurture.tracking_chosen"  # on her own page: `allowed`, true or false
 # What no campaign may ask for: machines, and opens, which are mostly machines' and never known to be read.
 FACTS_ONLY = frozenset({OPENED, CLICKED_BY_MACHINE, OPENED_BY_MACHINE})
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from nurture.domain.enrolment import EnrolmentState
 from nurture.domain.event import plain
 from nurture.domain.programme import Programme
 from nurture.domain.tokens import Keyring, Purpose
+from nurture.domain.tracking import CHOSEN, Tracking
 from nurture.engine.ingest import IncomingEvent, ingest
 from nurture.storage import contacts
 from nurture.storage.database import Database, Transaction
@@ -130,6 +131,12 @@ def pause(database: Database, contact_id: int, until: datetime | None, now: date
 def want_fewer(database: Database, contact_id: int, days: int | None, now: datetime) -> None:
     """At most one marketing mail in so many days (one of `OWN_CAPS`); None is as the campaigns have it."""
     say(database, contact_id, FEWER_MAILS, {"days": days}, now)
+
+
+def allow_tracking(database: Database, contact_id: int, tracking: Tracking, allowed: bool, now: datetime) -> None:
+    """Whether clicks and opens of hers may be seen; the event is the proof of it."""
+    chosen = replace(_word(contact_id, CHOSEN, {"allowed": allowed}), traits={tracking.consent: allowed})
+    ingest(database, [chosen], now, trusted=True)
 
 
 def live_at(database: Database, contact_id: int, zone: str | None, locale: str | None, now: datetime) -> None:

@@ -209,5 +209,6 @@ STANDARD_EVENTS = frozenset({
     "Product Shared", "Cart Shared", "Signed Up", "Signed In", "Account Created", "Account Deleted", "Trial Started",
     "Trial Ended", "Subscription Started", "Subscription Cancelled", "Email Opened", "Email Clicked",
     "nurture.enrol", "nurture.eject", "nurture.unsubscribed", "nurture.resubscribed", "nurture.bounced",
-    "nurture.complained", "nurture.paused", "nurture.fewer_mails", "nurture.wake",
+    "nurture.complained", "nurture.paused", "nurture.fewer_mails", "nurture.tracking_chosen",
+    "nurture.wake",
 })  # fmt: skip

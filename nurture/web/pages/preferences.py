@@ -114,6 +114,14 @@ def _fewer(desk: Desk, _: Programme, contact: Contact, form: FormData) -> dict[s
     return {"own_cap": days}
 
 
+def _tracking(desk: Desk, programme: Programme, contact: Contact, form: FormData) -> dict[str, Any]:
+    if programme.tracking is None:
+        return {"saved": False}
+    allowed = field(form, "allowed") == "yes"
+    recipient.allow_tracking(desk.site.app.database, contact.id, programme.tracking, allowed, desk.site.now)
+    return {"allowed": allowed}
+
+
 def _place(desk: Desk, _: Programme, contact: Contact, form: FormData) -> dict[str, Any]:
     zone, language = known_zone(field(form, "zone")), field(form, "language")
     same = contact.locale is not None and best_language(contact.locale) == language
@@ -128,6 +136,7 @@ _CHANGES: dict[str, Callable[[Desk, Programme, Contact, FormData], dict[str, Any
     "pause": _pause,
     "go-on": _go_on,
     "fewer": _fewer,
+    "tracking": _tracking,
     "place": _place,
 }
 
@@ -147,6 +156,7 @@ async def _page(desk: Desk, request: Request, programme: Programme, contact: Con
         "paused": paused,
         "wanted": wanted,
         "own_cap": contact.own_cap_days,
+        "allowed": programme.tracking is not None and programme.tracking.of(contact),
         **told,
     }
     tomorrow = site.now.astimezone(zone).date() + timedelta(days=1)
@@ -157,6 +167,7 @@ async def _page(desk: Desk, request: Request, programme: Programme, contact: Con
         contact=contact,
         address=veiled(contact.email),
         topics=programme.topics,
+        tracking=programme.tracking,
         coming=await site.threads.run(recipient.coming, site.app.database, programme, contact),
         gets=any(context["wanted"].values()) or (gets and not programme.topics),
         day=lambda at, language: long_date(at.astimezone(zone).date(), language),

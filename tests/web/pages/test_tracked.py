@@ -49,6 +49,21 @@ def house_of(build: Build, *, tracking: str = TRACKING, agrees: bool = True) -> 
     return house
 
 
+def test_the_switch_is_on_her_own_page(build: Build, serve: Serve) -> None:
+    house = house_of(build, agrees=False)
+    page = "/p/" + house.app.keyring.token(Purpose.PREFERENCES, house.id_of(ANA), 1)
+    client = serve(house).client
+    assert "which of their links I follow" in client.get(page).text
+    for allowed in (True, False):
+        house.pass_time("+1 minute")
+        data = {"choice": "tracking", **({"allowed": "yes"} if allowed else {})}
+        assert ('value="yes" checked' in client.post(page, data=data).text) is allowed
+        house.advance()
+        exported = client.post(page, data={"choice": "export"}).json()
+        assert exported["contact"]["attributes"]["may_track"] is allowed
+        assert exported["events"][-1]["properties"] == {"allowed": allowed}
+
+
 def html_of(house: House) -> str:
     inbox = house.app.inbox
     message = inbox.message(inbox.list()[0].key)
