@@ -48,10 +48,10 @@ _in_flight = click.option(
 @json_option
 @pass_session
 def plan(session: Session, detailed_exitcode: bool, out: Path | None, in_flight: str) -> None:
-    """Show what applying these files would change, for whom, and the mails of the next day before and after it.
+    """Show what applying these files would change, and for whom.
 
-    Nothing is changed. Exits with 1 if the files have errors. With --out, nurture apply FILE applies what was shown
-    here, or refuses if it is not the same any more.
+    It tells the mails of the next day, too, before and after the change. Nothing is changed. Exits with 1 if the files
+    have errors. With --out, nurture apply FILE applies what was shown here, or refuses if it is not the same any more.
     """
     planned = _planned(session, None, in_flight)
     pending = _differs(session, planned)

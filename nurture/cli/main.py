@@ -29,7 +29,10 @@ COMMANDS = {
     "preview": ("nurture.cli.preview:preview", "Show a mail as a person would get it."),
     "send-test": ("nurture.cli.send_test:send_test", "Send a mail to yourself through the real sender."),
     "test": ("nurture.cli.stories:test", "Play the stories beside the campaigns."),
-    "plan": ("nurture.cli.apply:plan", "Show what applying these files would change, and for whom."),
+    "plan": (
+        "nurture.cli.apply:plan",
+        "Show what applying these files would change, and for whom.",
+    ),
     "revisions": ("nurture.cli.revisions:revisions", "See what was applied, when and by whom."),
     "apply": ("nurture.cli.apply:apply", "Make the files of this folder what the daemons do."),
     "run": ("nurture.cli.run:run", "Run the daemon: decide, send, follow up."),

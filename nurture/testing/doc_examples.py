@@ -107,6 +107,12 @@ def under(key: str, text: str) -> str:
     return f"{key}:\n" + "".join(f"  {line}\n" for line in text.splitlines())
 
 
+WHOLE_FILES = {
+    "project": "_project", "segments": "_segments", "events": "_events", "webhooks": "_webhooks",
+    "person": "people/ana", "test": "tests/example", "behaviour": "behaviour",
+}  # fmt: skip
+
+
 def project_of(example: Example) -> dict[str, str]:
     """The sources of a project around one example."""
     sources = {
@@ -117,14 +123,8 @@ def project_of(example: Example) -> dict[str, str]:
         "email_templates/_layouts/letter.html": LAYOUT,
     }
     match example.kind:
-        case "project" | "segments" | "events" | "webhooks":
-            sources[f"campaigns/_{example.kind}.yaml"] = example.text
-        case "person":
-            sources["campaigns/people/ana.yaml"] = example.text
-        case "test":
-            sources["campaigns/tests/example.yaml"] = example.text
-        case "behaviour":
-            sources["campaigns/behaviour.yaml"] = example.text
+        case kind if kind in WHOLE_FILES:
+            sources[f"campaigns/{WHOLE_FILES[kind]}.yaml"] = example.text
         case "caps":
             caps = "\n".join(line for line in example.text.splitlines() if not line.startswith(("version", "meta")))
             sources["campaigns/_project.yaml"] = re.sub(

@@ -16,7 +16,7 @@ from nurture.language.source import read_project
 from nurture.rendering.dkim import DkimSigner
 from nurture.sending.relay import Relay, Security
 from nurture.sending.transport import SmtpTransport
-from nurture.testing.crash_points import Forks
+from nurture.testing.forks import Forks
 from nurture.testing.mail_host import MailHost
 from nurture.testing.outgoing import brisk, noon
 from nurture.testing.processes import Shop

@@ -21,6 +21,7 @@ from nurture.domain.campaign import (
 )
 from nurture.domain.contact import Consent
 from nurture.domain.programme import Cap, Programme
+from nurture.domain.programme import Webhook as HookOut
 from nurture.domain.steps import (
     Alert,
     Branch,
@@ -105,7 +106,7 @@ def test_the_policy_holds_what_the_file_says(project: dict[str, str]) -> None:
     assert programme.consent_granted_by == {"Newsletter Subscribed"}
     assert programme.consent_withdrawn_by == {"Newsletter Unsubscribed"}
     assert programme.teams == {"care": "care@northwind.example"}
-    assert programme.webhooks == {"crm": "https://crm.northwind.example/hook"}
+    assert programme.webhooks == {"crm": HookOut("https://crm.northwind.example/hook")}
     assert programme.brand == {"colour": "green"}
     assert programme.seed == "garden"
     assert programme.segments["regulars"].source == "orders(last='365 days') >= 3"
