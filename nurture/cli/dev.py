@@ -21,14 +21,43 @@ GRACE = 1.0  # seconds; pages that listen for changes would never end by themsel
 @click.command(cls=Command)
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 takes any free one.")
 @click.option("--no-open", is_flag=True, help="Do not open the browser.")
+@click.option("--live", is_flag=True, help="Apply every save to a database for trying out, and run its daemon.")
 @pass_session
-def dev(session: Session, port: int, no_open: bool) -> None:
+def dev(session: Session, port: int, no_open: bool, live: bool) -> None:
     """Open the studio: the mails as people see them, live.
 
     Pages are made from the files of this folder and show every save at once. Only this machine can reach them, and
     nothing is written to the database. It runs until Ctrl-C.
+
+    With --live every save that is sound is applied at once, to a database in .nurture/dev, and a daemon works from it:
+    events told on the page of the inbox lead to mails that land there. Nothing leaves this machine.
     """
-    show_studio(session, port, None if no_open else "")
+    if live:
+        _live(session, port, no_open)
+    else:
+        show_studio(session, port, None if no_open else "")
+
+
+def _live(session: Session, port: int, no_open: bool) -> None:
+    from nurture.cli.output import Refused
+    from nurture.daemon.service import Service
+    from nurture.web.studio.live import Live, Workbench
+
+    def opened(address: str) -> None:
+        say(strong(f"The studio is at http://{address}/studio") + faint(" Stop it with Ctrl-C."))
+        if not no_open:
+            click.launch(f"http://{address}/studio")
+
+    bench = Workbench(session.app)
+    try:
+        live = Live(bench, port, opened)
+        live.bring_up()
+        if not live.standing.well:
+            raise Refused(f"{live.standing.told} nurture validate shows them.")
+        bench.require_ready()
+        asyncio.run(Service(bench, confirm=True, grace=GRACE, companions=[live]).run())
+    finally:
+        bench.close()
 
 
 def show_studio(session: Session, port: int, page: str | None) -> None:

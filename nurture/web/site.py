@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -23,6 +23,9 @@ from nurture.web.html import mount_static
 from nurture.web.problem import answer_errors
 from nurture.web.security import Guard
 from nurture.web.threads import Threads
+
+if TYPE_CHECKING:
+    from nurture.web.studio.live import Live
 
 
 class Face(StrEnum):
@@ -51,10 +54,13 @@ EVERY_FACE = frozenset(Face) - {Face.STUDIO}  # that one is for authors, on thei
 class Site:
     """What every face works with. `wake` tells the pump that somebody is due.
 
+    `live` is what applies every save, in a studio that does.
+
     Where no pump is in this process there is nobody to tell: a daemon beside it looks at the database every second.
     """
 
     app: App
+    live: Live | None = None
     threads: Threads = field(default_factory=Threads)
     wake: Callable[[], None] = field(default=lambda: None)
     direct: dict[str, ASGIApp] = field(default_factory=dict)

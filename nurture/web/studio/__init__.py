@@ -1,6 +1,7 @@
 """The studio: the mails as they would be, made from the files on disk, for this machine only.
 
-Nothing here writes to a database, and only "send to me" lets a mail out, where `nurture send-test` would.
+Nothing here writes to a database but `live`, to one of its own; only "send to me" lets a mail out, where
+`nurture send-test` would.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import RedirectResponse
 
 from nurture.web.site import Site
-from nurture.web.studio import changes, inbox, mails, plan, population, programme, simulation
+from nurture.web.studio import changes, inbox, live, mails, plan, population, programme, simulation
 from nurture.web.studio.desk import ROOT, Desk, mark_of
 
 
@@ -17,7 +18,7 @@ def mount(web: FastAPI, site: Site) -> None:
     """Every page of the studio, under `/studio`."""
     desk = Desk(site)
     router = APIRouter(prefix=ROOT, dependencies=[Depends(desk.admit)], include_in_schema=False)
-    for each in (changes, inbox, mails, plan, population, programme, simulation):
+    for each in (changes, inbox, live, mails, plan, population, programme, simulation):
         each.mount(router, desk)
 
     @router.get("/mark")

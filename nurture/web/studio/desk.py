@@ -61,7 +61,15 @@ class Desk:
         """A page of the studio; `here` is where it is."""
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         told = page(
-            f"studio/{template}", status, root=ROOT, here=here, token=self.token, pages=PAGES, files=files, **context
+            f"studio/{template}",
+            status,
+            root=ROOT,
+            here=here,
+            token=self.token,
+            pages=PAGES,
+            files=files,
+            standing=self.site.live.standing if self.site.live is not None else None,
+            **context,
         )
         told.headers["Content-Security-Policy"] = POLICY
         return told

@@ -13,6 +13,7 @@ from nurture.errors import ConfigurationError
 from nurture.web.problem import Refusal
 from nurture.web.studio.desk import Desk
 from nurture.web.studio.mails import framed
+from nurture.web.studio.simulation import heard_of
 
 SHOWN = 200
 TOKEN = re.compile(r"<(?:https?://[^>]*/u/|mailto:unsubscribe\+)([\w-]+)[@>?]")
@@ -28,6 +29,8 @@ def mount(router: APIRouter, desk: Desk) -> None:
         run = desk.site.threads.run
         found = await (run(box.search, wanted, SHOWN) if wanted else run(box.list, SHOWN))
         context: dict[str, Any] = {"entries": found, "find": wanted, "shown": SHOWN, "on": "inbox files"}
+        if files.applied is not None:
+            context |= {"people": sorted(files.applied.compiled.people), "known": heard_of(files.applied.programme)}
         return desk.answer(request, "inbox.html", files, at="inbox", title="Inbox", **context)
 
     @router.get("/inbox/{key}")

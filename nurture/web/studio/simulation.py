@@ -104,7 +104,7 @@ def mount(router: APIRouter, desk: Desk) -> None:
             seen=seen,
             people=sorted(files.applied.compiled.people),
             campaigns=list(programme.campaigns),
-            known=_events(programme),
+            known=heard_of(programme),
             has_database=await desk.site.threads.run(desk.workshop.database) is not None,
         )
 
@@ -227,7 +227,7 @@ def _when(at: datetime, zone: str) -> str:
     return f"{at.astimezone(zone_of(zone)):%a %d %b %H:%M}"
 
 
-def _events(programme: Programme) -> list[str]:
+def heard_of(programme: Programme) -> list[str]:
     """Events that this programme listens to."""
     found = {event for move in programme.lifecycle.moves for event in move.on}
     for campaign in programme.campaigns.values():
