@@ -15,7 +15,14 @@ from typing import Any
 from nurture.testing import doc_words
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/language.md", "docs/operations.md", "docs/simulation.md", "docs/integrations.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/language.md",
+    "docs/operations.md",
+    "docs/simulation.md",
+    "docs/integrations.md",
+    "docs/caps-and-slots.md",
+)
 _REGION = re.compile(r"(<!-- generated: ([a-z]+)(?: (\w+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -208,6 +215,12 @@ def _metrics(_: str) -> str:
     return table(("metric", "labels", "of", "meaning"), rows)
 
 
+def _week(_: str) -> str:
+    from nurture.testing.week import words
+
+    return words()
+
+
 GENERATORS: dict[str, Callable[[str], str]] = {
     "keys": _keys,
     "functions": _functions,
@@ -218,6 +231,7 @@ GENERATORS: dict[str, Callable[[str], str]] = {
     "settings": _settings,
     "commands": _commands,
     "metrics": _metrics,
+    "week": _week,
 }
 
 
