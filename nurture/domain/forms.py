@@ -37,8 +37,13 @@ class Form:
 
     def language(self, wanted: Iterable[str | None]) -> str:
         """The first of these locales that the form speaks, else its own first language."""
-        for each in wanted:
-            for name in ((each or "").replace("_", "-"), (each or "").replace("_", "-").partition("-")[0].lower()):
-                if name in self.texts:
-                    return name
-        return next(iter(self.texts))
+        return spoken(self.texts, wanted)
+
+
+def spoken(texts: Mapping[str, object], wanted: Iterable[str | None]) -> str:
+    """The first of these locales that there are texts for, else the language of the first text."""
+    for each in wanted:
+        for name in ((each or "").replace("_", "-"), (each or "").replace("_", "-").partition("-")[0].lower()):
+            if name in texts:
+                return name
+    return next(iter(texts))

@@ -16,12 +16,16 @@ from nurture.domain.steps import Send
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The signed, personal addresses of one mail; `confirm` stands in transactional mail only."""
+    """The signed, personal addresses of one mail; `confirm` stands in transactional mail only.
+
+    `answers` is what those of answers to surveys begin with, where there are surveys.
+    """
 
     unsubscribe: str
     preferences: str
     view: str
     confirm: str | None = None
+    answers: str | None = None
 
 
 def sender_of(programme: Programme, send: Send) -> Sender:
@@ -57,6 +61,8 @@ def template_context(
     }
     if links.confirm is not None:
         context["confirm_url"] = links.confirm
+    if links.answers is not None:
+        context["answers_url"] = links.answers
     if grant is not None:
         context["offer"] = plain(grant.named())
     return context

@@ -16,6 +16,7 @@ from nurture.domain.forms import Form
 from nurture.domain.incoming import EventSchema, WebhookSource
 from nurture.domain.outward import Webhook
 from nurture.domain.stages import Lifecycle
+from nurture.domain.surveys import Survey
 from nurture.domain.timing import Calendar, Hours
 from nurture.domain.tracking import Tracking
 
@@ -77,6 +78,7 @@ class Programme:
     schemas: Mapping[str, EventSchema] = field(default=NOTHING)
     sources: Mapping[str, WebhookSource] = field(default=NOTHING)
     forms: Mapping[str, Form] = field(default=NOTHING)
+    surveys: Mapping[str, Survey] = field(default=NOTHING)
     revision: int = 0
 
     @cached_property

@@ -34,6 +34,7 @@ class Purpose(StrEnum):
     CLICK = "click"
     OPEN = "open"
     OPT_IN = "opt-in"
+    ANSWER = "answer"
     SIGN_UP = "sign-up"
     RETURN_PATH = "return-path"
     MESSAGE_ID = "message-id"

@@ -91,7 +91,7 @@ class Composer:
         programme = applied.programme
         sender = sender_of(programme, send)
         links = self._links(sender)
-        addresses = _addresses(links, delivery, send.kind)
+        addresses = _addresses(links, delivery, send.kind, asks=bool(programme.surveys))
         grant = enrolment.grants.get(send.offer or "")
         context = template_context(programme, campaign, send, contact, enrolment.start, grant, addresses)
         seen = None
@@ -178,10 +178,11 @@ def again(kept: KeptMail, contact: Contact) -> OutgoingMail | None:
     return OutgoingMail(kept.sender, kept.recipient, kept.data, kept.envid, kept.needs_smtputf8)
 
 
-def _addresses(links: Links, delivery: Delivery, kind: MailKind) -> Addresses:
+def _addresses(links: Links, delivery: Delivery, kind: MailKind, *, asks: bool) -> Addresses:
     found = links.for_templates(delivery.contact_id, delivery.seq)
     confirm = links.confirm_url(delivery.contact_id, delivery.seq) if kind is MailKind.TRANSACTIONAL else None
-    return Addresses(found["unsubscribe_url"], found["preferences_url"], found["view_url"], confirm)
+    answers = links.answers_url(delivery.contact_id, delivery.seq) if asks else None
+    return Addresses(found["unsubscribe_url"], found["preferences_url"], found["view_url"], confirm, answers)
 
 
 @lru_cache(maxsize=256)

@@ -14,6 +14,7 @@ from nurture.domain.forms import Form
 from nurture.domain.incoming import EventSchema, WebhookSource
 from nurture.domain.programme import Programme
 from nurture.domain.steps import MailKind
+from nurture.domain.surveys import Survey
 from nurture.domain.tracking import FACTS_ONLY, Tracking
 from nurture.language.behaviour import Behaviour, compile_behaviour
 from nurture.language.behaviour_file import BehaviourFile
@@ -47,6 +48,7 @@ from nurture.language.source import (
 )
 from nurture.language.steps import Strict
 from nurture.language.stories import Story, compile_story
+from nurture.language.surveys import check_links, compile_surveys
 
 Model = TypeVar("Model", bound=Strict)
 
@@ -109,6 +111,8 @@ class _Project:
         )
         campaigns = self._campaigns(campaign_rules, known, project, policy)
         forms = self._forms(project, self._scope(project_file, known), campaigns)
+        surveys = compile_surveys(project.surveys, self._scope(project_file, known)) if project else {}
+        self.files += check_links(self.sources, surveys)
         people = self._people(known)
         stories = self._stories(known, people)
         behaviour = self._behaviour(known)
@@ -122,7 +126,9 @@ class _Project:
         if project is None or policy is None:
             return Compiled(None, people, stories, self._problems())
         programme = replace(
-            self._programme(project, policy, conditions, campaigns, brand, forms), schemas=schemas, sources=webhooks
+            self._programme(project, policy, conditions, campaigns, brand, forms, surveys),
+            schemas=schemas,
+            sources=webhooks,
         )
         if not any(problem.is_error for problem in self._problems()):
             warn_of_nonsense(programme, self.places)
@@ -332,6 +338,7 @@ class _Project:
         campaigns: Mapping[str, Campaign],
         brand: Mapping[str, Any],
         forms: Mapping[str, Form],
+        surveys: Mapping[str, Survey],
     ) -> Programme:
         return Programme(
             lifecycle=policy.lifecycle,
@@ -356,6 +363,7 @@ class _Project:
             webhooks=webhooks_of(project),
             brand={**project.brand, **brand},
             forms=forms,
+            surveys=surveys,
         )
 
     def _brand(self) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def policy_edits(old: Programme, new: Programme) -> Iterator[PolicyEdit]:
         ("team", old.teams, new.teams),
         ("webhook", _urls(old), _urls(new)),
         ("form", _told(old.forms), _told(new.forms)),
+        ("survey", _told(old.surveys), _told(new.surveys)),
     ):  # fmt: skip
         for name in sorted(before.keys() | after.keys()):
             yield from _between(f"{word} {name}", before.get(name), after.get(name))

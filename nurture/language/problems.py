@@ -56,6 +56,7 @@ CODES = {
     "N214": "a step that nobody can reach",
     "N215": "a contact attribute named only here, nearly like another",
     "N216": "something is made to depend on machines",
+    "N217": "unknown survey or answer",
     "N301": "an expression cannot be understood",
     "N302": "text that looks like an expression but is not one",
     "N303": "a property that its event does not bring",

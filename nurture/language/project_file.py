@@ -29,6 +29,7 @@ from nurture.language.forms import FormRule
 from nurture.language.incoming_file import EnvironmentField
 from nurture.language.problems import did_you_mean
 from nurture.language.steps import Meta, Strict, Version
+from nurture.language.surveys import SurveyRule
 
 
 class MoveRule(Strict):
@@ -175,6 +176,8 @@ class ProjectFile(Strict):
     """The events that are a yes or a no to marketing mail."""
     forms: dict[NameField, FormRule] = {}
     """Where people sign up: pages at /s/NAME, confirmed by a mail."""
+    surveys: dict[NameField, SurveyRule] = {}
+    """Questions that are answered by a link in a mail."""
     tracking: TrackingRule | None = None
     """Clicks and opens; off if left out."""
     teams: dict[NameField, AddressField] = {}

@@ -18,7 +18,7 @@ Path = tuple[str, ...]
 OURS = frozenset({
     "campaign", "topic", "step", "sender", "brand", "postal_address", "unsubscribe_url", "preferences_url", "view_url",
     "confirm_url",
-    "subject", "preheader", "lang", "dir", "asset", "loop", "asset_url",
+    "subject", "preheader", "lang", "dir", "asset", "answer_url", "loop", "asset_url",
 })  # fmt: skip
 ALWAYS_THERE = frozenset({("contact", "email")})
 

@@ -17,7 +17,7 @@ from markupsafe import escape
 from nurture.errors import NurtureError
 from nurture.rendering.environment import BadValue, Program, Sandbox, printable
 from nurture.rendering.filters import NEEDS_CONTACT, FilterError
-from nurture.rendering.functions import FUNCTIONS
+from nurture.rendering.functions import FUNCTIONS, PERSONAL
 from nurture.rendering.places import Place, Where, placed
 from nurture.rendering.problems import CompileError
 from nurture.rendering.segments import Kind, Segment
@@ -86,13 +86,15 @@ def _constant(segment: Segment, constants: Mapping[str, Any]) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _asked_for(tag: str) -> frozenset[str] | None:
-    """The names a tag uses; None if it cannot be read, or asks for the contact's locale."""
+    """The names a tag uses; None if it cannot be read, or asks for what is the person's."""
     try:
         tree = _FOLDER.parse(tag)
         names = meta.find_undeclared_variables(tree)
     except jinja2.TemplateSyntaxError:
         return None  # the compiler will say it better
     if any(node.name in NEEDS_CONTACT for node in tree.find_all(nodes.Filter)):
+        return None
+    if any(node.name in PERSONAL for node in tree.find_all(nodes.Name)):
         return None
     return frozenset(names)
 

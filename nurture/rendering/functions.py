@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from jinja2.utils import pass_context
 
 from nurture.rendering.environment import BadValue
+
+_NAMES = re.compile(r"[A-Za-z0-9][\w-]*/[a-z0-9][a-z0-9_-]*")
 
 
 @pass_context
@@ -21,4 +24,16 @@ def asset(context: Any, name: Any = "") -> str:
     return f"{str(base).rstrip('/')}/{name.lstrip('/')}"
 
 
-FUNCTIONS: dict[str, Any] = {"asset": asset}
+@pass_context
+def answer_url(context: Any, survey: Any = "", answer: Any = "") -> str:
+    """The address at which she gives this answer to a survey of the project."""
+    base = context.resolve("answers_url")
+    if not isinstance(base, str):
+        raise BadValue("answer_url() needs `surveys:` in campaigns/_project.yaml")
+    if not isinstance(survey, str) or not isinstance(answer, (str, int)) or not _NAMES.fullmatch(f"{survey}/{answer}"):
+        raise BadValue(f"answer_url() needs a survey and an answer of it, not {survey!r:.40} and {answer!r:.40}")
+    return f"{base}/{survey}/{answer}"
+
+
+FUNCTIONS: dict[str, Any] = {"asset": asset, "answer_url": answer_url}
+PERSONAL = frozenset({"answer_url"})  # what they give depends on the mail

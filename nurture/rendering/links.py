@@ -44,6 +44,10 @@ class Links:
         """Where she confirms what she asked for."""
         return self._url("c", Purpose.OPT_IN, contact_id, seq)
 
+    def answers_url(self, contact_id: int, seq: int) -> str:
+        """What the addresses of her answers to surveys begin with."""
+        return self._url("a", Purpose.ANSWER, contact_id, seq)
+
     def unsubscribe_mailto(self, contact_id: int, seq: int) -> str:
         """The mailto: of List-Unsubscribe."""
         token = self.keyring.mailbox_token(Purpose.UNSUBSCRIBE, contact_id, seq)

@@ -20,7 +20,7 @@ from nurture.rendering.segments import Kind, Segment
 
 CLICK_PREFIX, OPEN_URL = "click__", "open__"  # names in the data of a tracked mail
 _LINK = re.compile(r'(<a\b[^>]*?\shref=")([^"]*)(?=")', re.IGNORECASE)
-_OURS = re.compile(r"\b(?:unsubscribe|preferences|view)_url\b")
+_OURS = re.compile(r"\b(?:unsubscribe|preferences|view|answer)_url\b")
 _WEB = re.compile(r"https?://[^\s\\@\x00-\x1f\x7f]+\Z", re.IGNORECASE)
 
 

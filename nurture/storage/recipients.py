@@ -71,6 +71,16 @@ def times_told(tx: Transaction, contact_id: int, name: str, source: str) -> list
     return list(tx.execute(query).scalars())
 
 
+def told_by(tx: Transaction, contact_id: int, name: str, source: str) -> list[tuple[datetime, Mapping[str, Any]]]:
+    """When her events of this name came from `source`, and with what; oldest first."""
+    query = (
+        select(_e.at, _e.properties)
+        .where(_e.contact_id == contact_id, _e.name == name, _e.source == source)
+        .order_by(_e.at, _e.id)
+    )
+    return [(at, properties) for at, properties in tx.execute(query)]
+
+
 def last_word(tx: Transaction, contact_id: int, names: Collection[str], source: str) -> Word | None:
     """Her newest event of these names that came from `source`."""
     query = (

@@ -130,7 +130,7 @@ def project_of(example: Example) -> dict[str, str]:
             sources["campaigns/_project.yaml"] = re.sub(
                 r"^caps:\n(?:  .*\n)+", f"{caps}\n", sources["campaigns/_project.yaml"], flags=re.MULTILINE
             )
-        case "tracking" | "forms":
+        case "tracking" | "forms" | "surveys":
             sources["campaigns/_project.yaml"] += example.text
             sources["campaigns/newsletter-confirm.yaml"] = CONFIRMATION
         case "template":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from nurture.web.pages import preferences, signup, tracked, unsubscribe, view
+from nurture.web.pages import preferences, signup, survey, tracked, unsubscribe, view
 from nurture.web.pages.desk import Desk
 from nurture.web.site import Site
 
@@ -19,4 +19,5 @@ def mount(web: FastAPI, site: Site) -> None:
     preferences.mount(web, desk)
     view.mount(web, desk)
     signup.mount(web, desk)
+    survey.mount(web, desk)
     tracked.mount(web, desk)
