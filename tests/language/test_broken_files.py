@@ -192,6 +192,8 @@ ERRORS = [
     (Y, "person: ana", "person: anna", "N212"),
     (A, "  order-thanks: {", "  order-thank: {", "N212"),
     (S, "  regulars: orders(last='365 days') >= 3", "  regulars: segment('big-spenders')\n  loop: segment('loop')", "N213", "loop:"),
+    (P, "zone: Europe/Helsinki", "zone: Europe/Helsinki\nsurveys: {s: {event: E, answers: [a, 1], texts: {en: {question: Q, thanks: T, answers: {c: C}}}}}", "N217", "surveys:"),
+    (R, "---\n<p>", "---\n<p>{{ answer_url('s', 9) }}", "N217", "<p>{{ answer_url"),
     (C, "          - end\n", "          - end\n          - wait: 1 day\n", "N214", "          - wait: 1 day"),
     (C, "      - if: segment('regulars')\n        do:", "      - else: true\n        do:", "N214", "      - else: true\n        do:\n          - webhook"),
     # N3: expressions
