@@ -6,7 +6,7 @@ Only reads. The click is RFC 8058's: the topic of the mail, or all marketing mai
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from nurture.domain.ledger import Fact, FactKind
 from nurture.domain.timing import zone_of
 from nurture.domain.tokens import Keyring, Purpose
 from nurture.engine.explain.dossier import of_contact
-from nurture.engine.explain.standing import HORIZON, mails_ahead
+from nurture.engine.explain.standing import played_on
 from nurture.engine.explain.words import Clock
 from nurture.engine.recipient import bearer_of
 from nurture.engine.revisions import Applied
@@ -60,9 +60,8 @@ def one_click(database: Database, keyring: Keyring, applied: Applied, token: str
     with database.read() as tx:
         dossier = of_contact(tx, applied, contact, now, last=0)
     said = Event(0, UNSUBSCRIBED, now, {"topic": topic} if topic is not None else {})
-    after = dossier.played(programme, now + HORIZON, said)
-    assert after is not None
-    before, still = mails_ahead(programme, dossier), _sent(after.ledger)
+    _, before = played_on(programme, dossier)
+    after, still = played_on(programme, dossier, said)
     left = {fact.campaign for fact in after.ledger if fact.kind is FactKind.LEFT and fact.at == now}
     return OneClick(
         contact=contact,
@@ -73,10 +72,6 @@ def one_click(database: Database, keyring: Keyring, applied: Applied, token: str
         kept=len(still),
         clock=Clock(zone_of(contact.zone, programme.zone), now),
     )
-
-
-def _sent(facts: Iterable[Fact]) -> list[Fact]:
-    return [fact for fact in facts if fact.kind is FactKind.SENT]
 
 
 def _missing(before: Sequence[Fact], after: Sequence[Fact]) -> list[Stopped]:

@@ -18,11 +18,13 @@ from nurture.domain.event import plain
 from nurture.domain.programme import Programme
 from nurture.domain.tokens import Keyring, Purpose
 from nurture.domain.tracking import CHOSEN, Tracking
+from nurture.engine.explain.dossier import of_contact
+from nurture.engine.explain.standing import played_on
 from nurture.engine.ingest import IncomingEvent, ingest
+from nurture.engine.revisions import Applied
 from nurture.storage import contacts
 from nurture.storage.database import Database, Transaction
 from nurture.storage.recipients import Addressee, Word, addressee, consented_before, last_word
-from nurture.storage.reports import enrolments_of
 
 SOURCE = "page"
 SECOND_THOUGHTS = timedelta(hours=1)  # so long a "no" can be taken back by the link that said it
@@ -93,23 +95,35 @@ def _to_take_back(tx: Transaction, her: Addressee, now: datetime) -> Word | None
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """A campaign she is in: what it is called, since when, and when its next mail may come (None: nobody knows)."""
+    """The next mail of a campaign: what that is called, since when she is in it, and when the mail may come.
+
+    `since` None: she is not in it yet, it begins by itself until then. `at` None: nobody knows, it waits for something.
+    """
 
     title: str
-    since: datetime
+    since: datetime | None
     at: datetime | None
 
 
-def coming(database: Database, programme: Programme, contact: Contact) -> list[Coming]:
-    """What she will get next, soonest first."""
+def coming(database: Database, applied: Applied, contact: Contact, now: datetime) -> list[Coming]:
+    """What she will get next if nothing else happens, soonest first: her future, played by the daemon's decisions."""
     with database.read() as tx:
-        inside = [each for each in enrolments_of(tx, contact.id) if each.state is EnrolmentState.ACTIVE]
-    found = [
-        Coming(programme.campaigns[each.campaign].title, each.started_at, each.due_at)
-        for each in inside
-        if each.campaign in programme.campaigns and not each.held_out
-    ]
-    return sorted(found, key=lambda one: (one.at is None, one.at or one.since))
+        dossier = of_contact(tx, applied, contact, now, last=0)
+    campaigns = applied.programme.campaigns
+    active = (each for each in dossier.enrolments if each.state is EnrolmentState.ACTIVE and not each.held_out)
+    inside = {each.seq: each for each in active if each.campaign in campaigns}
+    found: dict[tuple[str, int | None], Coming] = {}
+    person, mails = played_on(applied.programme, dossier)
+    for mail in mails:
+        campaign = campaigns.get(mail.campaign or "")
+        if campaign is not None:
+            mine = inside.get(mail.enrolment or 0)
+            place = (campaign.name, mine.seq if mine is not None else None)
+            found.setdefault(place, Coming(campaign.title, mine.started_at if mine is not None else None, mail.at))
+    for each in person.enrolments:
+        if each.seq in inside and each.state is EnrolmentState.ACTIVE:
+            found.setdefault((each.campaign, each.seq), Coming(campaigns[each.campaign].title, each.started_at, None))
+    return sorted(found.values(), key=lambda one: (one.at is None, one.at or now))
 
 
 def choose_topics(

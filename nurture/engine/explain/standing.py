@@ -8,12 +8,14 @@ from datetime import timedelta
 
 from nurture.domain.campaign import Campaign
 from nurture.domain.enrolment import Enrolment
+from nurture.domain.event import Event
 from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.programme import Programme
 from nurture.domain.steps import Send, WaitFor, WaitQuiet, WaitUntil
 from nurture.engine.explain.dossier import Dossier
 from nurture.engine.explain.stops import could_stop
 from nurture.engine.explain.words import Clock, Told, Written, told
+from nurture.engine.resident import Resident
 
 HORIZON = timedelta(days=400)  # how far ahead is looked: a year, and the birthday after it
 _PASSING = {FactKind.PLANNED, FactKind.ATTEMPTED}  # the next line says how it ended
@@ -41,10 +43,11 @@ def coming(programme: Programme, dossier: Dossier) -> list[Written]:
     return [each for each in found if tells(each)]
 
 
-def mails_ahead(programme: Programme, dossier: Dossier) -> list[Fact]:
-    """The mails she will get if nothing else happens, soonest first; none for a moment of the past."""
-    person = dossier.played(programme, dossier.now + HORIZON)
-    return [fact for fact in person.ledger if fact.kind is FactKind.SENT] if person is not None else []
+def played_on(programme: Programme, dossier: Dossier, *happens: Event) -> tuple[Resident, list[Fact]]:
+    """She after HORIZON, if only `happens` comes from outside, and the mails she got until then, soonest first."""
+    person = dossier.played(programme, dossier.now + HORIZON, *happens)
+    assert person is not None, "a moment of the past has no future to play"
+    return person, [fact for fact in person.ledger if fact.kind is FactKind.SENT]
 
 
 def tells(each: Written) -> bool:

@@ -26,6 +26,7 @@ from nurture.rendering.catalogues import long_date
 from nurture.web.pages.desk import Desk, field, form_of, veiled
 from nurture.web.pages.languages import ENGLISH, TRANSLATED, best_language
 from nurture.web.problem import Refusal
+from nurture.web.site import Site
 
 ADDRESS = "/p/{token}"
 LONGEST_PAUSE = timedelta(days=366)
@@ -168,7 +169,7 @@ async def _page(desk: Desk, request: Request, programme: Programme, contact: Con
         address=veiled(contact.email),
         topics=programme.topics,
         tracking=programme.tracking,
-        coming=await site.threads.run(recipient.coming, site.app.database, programme, contact),
+        coming=await site.threads.run(_coming, site, contact),
         gets=any(context["wanted"].values()) or (gets and not programme.topics),
         day=lambda at, language: long_date(at.astimezone(zone).date(), language),
         earliest=tomorrow.isoformat(),
@@ -178,6 +179,10 @@ async def _page(desk: Desk, request: Request, programme: Programme, contact: Con
         languages=LANGUAGES,
         **context,
     )
+
+
+def _coming(site: Site, contact: Contact) -> list[recipient.Coming]:
+    return recipient.coming(site.app.database, site.app.applied(), contact, site.now)
 
 
 async def _export(desk: Desk, contact: Contact) -> Response:

@@ -11,7 +11,16 @@ from nurture.testing.browser import Browser, browsing, faults
 
 pytestmark = pytest.mark.lab
 
-PAGES = ["programme"]
+PAGES = [
+    "programme",
+    "campaign/hello",
+    "mails",
+    "mail/hello/welcome",
+    "simulation?as=ana&event=Signed+Up&at=%2B24h",
+    "population",
+    "plan",
+    "inbox",
+]
 TEMPLATE = "email_templates/hello.html"
 
 
@@ -67,6 +76,26 @@ def test_an_event_is_dragged_along_the_line_and_moved_by_keys(studio, browser):
         page.focus("#event-0")
         page.keyboard.press("Delete")
         page.wait_for_function("() => !document.getElementById('event-0')")
+        assert faults(page) == []
+
+
+def test_a_simulation_is_asked_for_and_read_without_scripts(studio, browser):
+    with browser.page(scripts=False) as page:
+        page.goto(f"{studio.served.url}/studio/simulation")
+        page.fill("#imagine [name=event] >> nth=0", "Signed Up")
+        page.fill("#imagine [name=at] >> nth=0", "+1d")
+        page.click("#imagine button")
+        assert "hello/welcome" in page.inner_text("main")
+        assert faults(page) == []
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True)])
+def test_a_caught_mail_and_what_its_click_would_stop_are_sound(studio, browser, width, dark):
+    studio.post("/studio/send/hello/welcome", to="me@people.example")
+    [caught] = studio.house.app.inbox.list()
+    with browser.page(width=width, dark=dark) as page:
+        page.goto(f"{studio.served.url}/studio/inbox/{caught.key}")
+        page.wait_for_selector("#live.well")
         assert faults(page) == []
 
 
