@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import (
+    audience,
     building,
     claims,
     imports,
@@ -81,6 +82,7 @@ ROWS: dict[str, Callable[..., list[Figure]]] = {
     "events": ingest.measure,
     "memory": memory.measure,
     "plan": plan.measure,
+    "audience": audience.measure,
     "lateness": lateness.measure,
 }
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from nurture.cli.output import Refused, answer, careful, faint, plural, printable, say, show, strong, table, when
+from nurture.cli.progress import counting
 from nurture.cli.session import Session
 from nurture.cli.simulate import files_here, instant
 from nurture.domain.programme import Cap, Programme
 from nurture.domain.timing import zone_of
+from nurture.engine.processes import cores
 from nurture.engine.simulation.page import page
 from nurture.engine.simulation.report import Report, figures, rows
-from nurture.engine.simulation.run import FEW, Part, Setting, cores, in_parts, made_up, simulate
+from nurture.engine.simulation.run import FEW, Part, Setting, in_parts, made_up, simulate
 from nurture.errors import ConfigurationError
 
 SHOWN = 12
@@ -59,7 +60,7 @@ def run(session: Session, options: Mapping[str, Any]) -> None:
 def _report(session: Session, options: Mapping[str, Any], people: People) -> Report:
     workers = options["workers"] or (cores() if people.count > FEW else 1)
     limit = _limit(session, options)
-    with _progress(session, people.count) as progress:
+    with counting(session, "simulating", people.count) as progress:
         return simulate(
             people.setting,
             people.parts,
@@ -135,20 +136,6 @@ def _caps(path: Path) -> tuple[Cap, ...]:
     if caps is None:
         raise Refused("\n".join(f"{each.file}:{each.line}:{each.column}  {each.message}" for each in problems))
     return caps
-
-
-@contextmanager
-def _progress(session: Session, people: int) -> Iterator[Callable[[int], None]]:
-    if session.quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("people"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("people", total=people)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _print_csv(report: Report, other: Report | None) -> None:

@@ -16,6 +16,7 @@ from nurture.cli.session import json_option
 
 if TYPE_CHECKING:
     from nurture.engine.check import Checked, Known
+    from nurture.engine.everybody import Everybody
     from nurture.language.problems import Problem
 
 NUL = "\0"
@@ -30,12 +31,13 @@ MEMORY = Path(".nurture/checked.json")  # templates take a while to compile, and
 )
 @click.option("--fix", is_flag=True, help="Repair what can be repaired beyond doubt.")
 @click.option("--explain", metavar="CODE", help="Tell what a code such as N620 means, and check nothing.")
+@click.option("--audience", is_flag=True, help="Also make every live mail for each contact who could get it.")
 @json_option
-def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool, explain: str | None) -> None:
+def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool, explain: str | None, audience: bool) -> None:
     """Find every mistake in the campaign files and templates.
 
     Everything is read, and problems are told for PATH only if one is given. Nothing leaves this machine and no database
-    is needed. Exits with 1 if there are errors.
+    is needed, but for --audience, which reads it. Exits with 1 if there are errors.
     """
     if explain is not None:
         _explain(explain.upper())
@@ -51,9 +53,18 @@ def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool, explain
         say(f"Repaired {plural(repaired, 'line')}.")
         sources = read_project(Path())
         checked = check(sources, known)
-    problems = _wanted([*checked.problems, *_unproven(sources, checked, before, known)], paths, sources)
+    found = [*checked.problems, *_unproven(sources, checked, before, known)]
+    everybody = None
+    if audience and not checked.errors:
+        from nurture.cli.audience import made_for_all
+
+        everybody, unfit = made_for_all(current(), sources)
+        found += unfit
+    problems = _wanted(found, paths, sources)
     _remember(known)
-    _tell(problems, "json" if current().json else form, files=len(sources))
+    _tell(problems, "json" if current().json else form, len(sources), everybody)
+    if audience and everybody is None:
+        say(faint("No mail was made for the contacts: that comes once the files have no errors."))
     if not checked.templates_checked:
         say(faint("The templates are checked once the project file and the brand have no errors."))
     failed = any(problem.is_error for problem in problems) or (strict and problems)
@@ -109,13 +120,15 @@ def _wanted(problems: Sequence[Problem], paths: tuple[str, ...], sources: Mappin
     ]
 
 
-def _tell(problems: list[Problem], form: str, *, files: int) -> None:
+def _tell(problems: list[Problem], form: str, files: int, everybody: Everybody | None) -> None:
     from nurture import __version__
+    from nurture.cli.audience import as_data, tell
     from nurture.language import printing
 
     match form:
         case "json":
-            show(printing.as_json(problems, {"files": files}))
+            made = {"audience": as_data(everybody)} if everybody is not None else {}
+            show(printing.as_json(problems, {"files": files, **made}))
         case "github":
             if problems:
                 show(printing.as_github(problems))
@@ -124,6 +137,8 @@ def _tell(problems: list[Problem], form: str, *, files: int) -> None:
         case _:
             for problem in problems:
                 show(_coloured(printing.problem_text(problem), problem))
+            if everybody is not None:
+                tell(everybody)
             summary = printing.summary(problems, files=files)
             show(summary if problems else good(summary))
 

@@ -1,7 +1,7 @@
 """Static checks of templates: what can be seen before any mail is rendered; and of mails, once they are.
 
 Codes: N45x templates and their data, N55x what mail programs do with it, N75x what the law wants in it.
-N456 and N457 are told by `engine/proof`.
+N456 and N457 are told by `engine/proof`, N458 and N459 by `engine/everybody`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from nurture.rendering.segments import Kind, Segment, lex
 from nurture.rendering.template import PLAIN, Draft, Template
 
 if TYPE_CHECKING:
+    from jinja2 import nodes
+
     from nurture.rendering.renderer import Rendered, Renderer
 
 SIZE_ERROR = 102_000
@@ -76,7 +78,7 @@ GROUPS = {
     "weight": ("N560", "N561", "N571"),
     "inbox": ("N551", "N552", "N553"),
     "law": ("N750", "N751", "N752"),
-    "data": ("N450", "N451", "N452", "N453", "N454", "N455", "N456", "N457"),
+    "data": ("N450", "N451", "N452", "N453", "N454", "N455", "N456", "N457", "N458", "N459"),
 }
 
 
@@ -132,16 +134,35 @@ def _head(template: Template) -> Iterator[Finding]:
         )
 
 
-def _data(source: Draft, template: Template) -> Iterator[Finding]:
+def reads(renderer: Renderer, name: str, subject: str | None = None) -> frozenset[tuple[str, str]] | None:
+    """What a mail can say of a person: ("contact", "first_name") and the like; None if that cannot be told.
+
+    `subject` as in `Renderer.render`. Raises TemplateError.
+    """
+    template = renderer.template(name)
+    tags = _tags(renderer.draft(name), template)
+    uses, _ = uses_of(_tree([*(tag.tag() for tag in tags), subject or ""]))
+    paths = [*(use.path for use in uses), *(need.path for need in template.needs)]
+    return frozenset((path[0], path[1]) for path in paths) if all(len(path) > 1 for path in paths) else None
+
+
+def _tags(source: Draft, template: Template) -> list[Segment]:
     parts = [*source.document, *(source.text or ())]
     for key, text in (("preheader", template.preheader), ("subject", template.subject)):
         if text is not None:
             line = template.front.line_of(key)
             parts += [Segment(part.kind, part.source, template.file, line) for part in lex(text, template.file)]
-    tags = [part for part in parts if part.kind is not Kind.TEXT]
-    # one tag a line, so that the line of a finding is the number of its tag
-    tree = PLAIN.parse("\n".join([" ".join(tag.tag().split("\n")) for tag in tags]))
-    uses, unknown = uses_of(tree)
+    return [part for part in parts if part.kind is not Kind.TEXT]
+
+
+def _tree(tags: list[str]) -> nodes.Template:
+    """One tag a line, so that the line of a finding is the number of its tag."""
+    return PLAIN.parse("\n".join([" ".join(tag.split("\n")) for tag in tags]))
+
+
+def _data(source: Draft, template: Template) -> Iterator[Finding]:
+    tags = _tags(source, template)
+    uses, unknown = uses_of(_tree([tag.tag() for tag in tags]))
     for name, line in unknown:
         tag = tags[line - 1]
         hint = did_you_mean(name, [*ROOTS, *OURS]) or f"data begins with {', '.join(ROOTS)}"

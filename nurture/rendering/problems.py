@@ -20,6 +20,8 @@ CODES = {
     "N455": "a name that is nothing",
     "N456": "styles that come out otherwise, for an example person, than if each mail were styled by itself",
     "N457": "a mail that cannot be made, or comes out wrong, for an example person",
+    "N458": "a mail that cannot be made for contacts who could get it (--audience)",
+    "N459": "a mail that comes out too long or too heavy for contacts who could get it (--audience)",
     "N551": "no subject in the template",
     "N552": "a subject too long for phones",
     "N553": "no preheader",

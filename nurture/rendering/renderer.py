@@ -59,6 +59,13 @@ class Rendered:
         """The plain text body, with LF line ends."""
         return decoded(self.text_part)
 
+    @property
+    def html_bytes(self) -> int:
+        """The size of `html` in UTF-8, counted without decoding it."""
+        part = self.html_part
+        escapes, breaks = part.count("="), part.count("=\r\n")
+        return len(part) - 2 * (escapes - breaks) - 3 * breaks - (part.count("\r\n") - breaks)
+
     @classmethod
     def of(cls, *, subject: str, text: str, html: str = "", preheader: str = "") -> Rendered:
         """Content that was written by hand, not by a template."""

@@ -173,9 +173,9 @@ def erase(tx: Transaction, contact_id: int, now: datetime) -> bool:
     return True
 
 
-def ids(tx: Transaction, *, batch: int = 1000) -> Iterator[list[int]]:
-    """All ids in ascending order, batch by batch, each batch a query of its own."""
-    last = 0
+def ids(tx: Transaction, *, batch: int = 1000, after: int = 0) -> Iterator[list[int]]:
+    """All ids behind `after` in ascending order, batch by batch, each batch a query of its own."""
+    last = after
     while found := list(tx.execute(select(_c.id).where(_c.id > last).order_by(_c.id).limit(batch)).scalars()):
         yield found
         last = found[-1]

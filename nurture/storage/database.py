@@ -105,6 +105,11 @@ class Database:
         return name_of(self.url)
 
     @property
+    def address(self) -> str:
+        """What another process of ours opens it by. Holds the password: never shown."""
+        return self.url.render_as_string(hide_password=False)
+
+    @property
     def path(self) -> Path:
         """The SQLite file."""
         return Path(self.url.database or "").absolute()

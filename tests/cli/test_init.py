@@ -261,3 +261,25 @@ def test_a_simulation_that_cannot_be_meant_is_refused(shop: Shop) -> None:
     assert "is not a moment" in shop("simulate", "welcome", "--event", "Order@soon", code=2).stderr
     assert "is before the beginning" in shop("simulate", "welcome", "--event", "Order@-3d", code=2).stderr
     assert "is not an instant" in shop("simulate", "welcome", "--from", "tomorrow", code=2).stderr
+
+
+def test_every_contact_who_could_get_a_mail_is_tried_and_told_by_number(applied: Shop) -> None:
+    applied("events", "send", "Newsletter Subscribed", "--email", "anna@example.com", "--trait", "first_name=Anna")
+    applied("events", "send", "Newsletter Subscribed", "--email", "ben@example.com")
+    applied("run", "--once")
+    assert "2 contacts; in brackets" in applied("validate", "--audience").stdout
+    applied.edit("email_templates/welcome/story.html", "needs: []", "needs: [contact.first_name]")
+    applied.edit("email_templates/welcome/story.html", "cotton.", "cotton, {{ contact.first_name }}.")
+    told = applied("validate", "--audience")
+    assert "warning N458  welcome/story cannot be made for 1 of " in told.stdout
+    assert "ben@" not in told.output
+    assert applied("validate", "--audience", "--strict", code=1)
+    answer = applied.json("validate", "--audience")
+    story = answer["data"]["audience"]["mails"]["welcome/story"]
+    assert (answer["data"]["audience"]["contacts"], story["made"], story["not_made"]) == (2, 1, 1)
+    assert "N458" in [problem["code"] for problem in answer["problems"]]
+
+
+def test_no_mail_is_made_for_contacts_from_files_with_errors(shop: Shop) -> None:
+    shop.edit("campaigns/welcome.yaml", "send: welcome/hello", "send: welcome/helo")
+    assert "No mail was made for the contacts" in shop("validate", "--audience", code=1).stderr

@@ -7,10 +7,8 @@ the time it takes.
 from __future__ import annotations
 
 import gc
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +16,7 @@ from multiprocessing import get_context
 from typing import Protocol
 
 from nurture.domain.programme import Cap, Programme
+from nurture.engine.processes import in_order
 from nurture.engine.simulation.lives import Lived, Lives, Render, counted
 from nurture.engine.simulation.nature import Habits
 from nurture.engine.simulation.population import Population
@@ -83,13 +82,6 @@ def _ready(compiled: Compiled) -> tuple[Programme, Behaviour]:
     return compiled.programme, compiled.behaviour
 
 
-def cores() -> int:
-    """How many processes can really run at once here."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def simulate(
     setting: Setting,
     parts: Sequence[Part],
@@ -133,18 +125,7 @@ def _living(setting: Setting, workers: int) -> Iterator[Living]:
         return
     context = get_context("spawn")  # a process that was forked would share locks with threads that are not there
     with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(setting,)) as pool:
-        yield lambda parts: _in_order(pool, parts, 4 * workers)
-
-
-def _in_order(pool: ProcessPoolExecutor, parts: Iterable[Part], ahead: int) -> Iterator[Tally]:
-    """Not all at once, so that finished parts do not pile up."""
-    waiting: deque[Future[Tally]] = deque()
-    for part in parts:
-        waiting.append(pool.submit(_work, part))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        yield lambda parts: in_order(pool, _work, parts, 4 * workers)
 
 
 def _liver(setting: Setting) -> Callable[[Part], Tally]:
