@@ -56,7 +56,7 @@ def test_every_function_stands_in_an_example(function: str) -> None:
 
 FILES = {
     "CampaignFile": {"campaign", "steps", "start", "stop", "goal", "window"},
-    "ProjectFile": {"project", "forms", "tracking"},
+    "ProjectFile": {"project", "forms", "surveys", "tracking"},
     "SegmentsFile": {"segments"},
     "PersonFile": {"person"},
     "StoryFile": {"test"},
