@@ -31,6 +31,7 @@ LINKS = Links(
     preferences="https://mail.northwind.example/p/token-p",
     view="https://mail.northwind.example/v/token-v",
     confirm="https://mail.northwind.example/c/token-c",
+    answers="https://mail.northwind.example/a/token",
 )
 
 
