@@ -39,7 +39,7 @@ RECENT = timedelta(days=30)  # so far back the event is looked for that a campai
 MOST_TOLD = 20  # different reasons a mail
 MOST_KEPT = 100_000  # sizes of mails; many people get the same but for the links
 _ADDRESS = re.compile(r"[^\s'\"<>]+@[^\s'\"<>]+")
-_LINKS = Links(*(f"https://mail.example/{letter}/{'x' * 43}" for letter in "upvc"))  # as long as real ones
+_LINKS = Links(*(f"https://mail.example/{letter}/{'x' * 43}" for letter in "upvca"))  # as long as real ones
 
 
 @dataclass(slots=True)
