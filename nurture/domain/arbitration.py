@@ -7,7 +7,6 @@ opens, or a skip with its reason.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -190,7 +189,7 @@ def _plan(case: Case, wish: Wish, due: datetime, deadline: datetime, granted: Gr
     enrolment.visits[send.id] = enrolment.passes
     case.touch(enrolment)
     if ghost:
-        case.turn.deliveries.append(_ghost(delivery))
+        case.turn.deliveries.append(delivery.in_state(DeliveryState.GHOST))
         case.note(FactKind.GHOSTED, Reason.HELD_OUT, enrolment=enrolment, step=send.id, delivery=seq)
         go_on(case, enrolment, send.next, case.now)
         return
@@ -198,10 +197,6 @@ def _plan(case: Case, wish: Wish, due: datetime, deadline: datetime, granted: Gr
     enrolment.in_flight = seq
     enrolment.due_at = None
     case.note(FactKind.PLANNED, enrolment=enrolment, step=send.id, delivery=seq, due=due, category=send.category)
-
-
-def _ghost(delivery: Delivery) -> Delivery:
-    return replace(delivery, state=DeliveryState.GHOST)
 
 
 def _skip(case: Case, wish: Wish, reason: Reason, **detail: Any) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from nurture.domain.expression.change import Changes, changes, never
+from nurture.domain.expression.change import Changes, Standing, changes, never, standing
 from nurture.domain.expression.evaluate import compiled, truth
 from nurture.domain.expression.explain import Observe, observations
 from nurture.domain.expression.facts import Facts, Needs, needs_of
@@ -24,7 +24,8 @@ class Condition:
     """A question with the answers yes, no and unknown. Equal when its source is; made by `parse_condition`.
 
     `holds(facts)` is the answer now; None is unknown. `next_change(facts)` is the earliest instant after `facts.now` at
-    which time alone may change the answer; None: it never will. `ages`: whether time alone ever may. Neither raises.
+    which time alone may change the answer; None: it never will. `stands(facts)` is both,
+    in one pass. `ages`: whether time alone ever may. None of them raises.
     """
 
     source: str
@@ -32,12 +33,14 @@ class Condition:
     needs: Needs = field(init=False, repr=False)
     holds: Callable[[Facts], bool | None] = field(init=False, repr=False)
     next_change: Changes = field(init=False, repr=False)
+    stands: Standing = field(init=False, repr=False)
     ages: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs", needs_of(self.tree))
         object.__setattr__(self, "holds", truth(self.tree))
         object.__setattr__(self, "next_change", changes(self.tree))
+        object.__setattr__(self, "stands", standing(self.tree))
         object.__setattr__(self, "ages", self.next_change is not never)
 
     def saw(self, facts: Facts) -> list[dict[str, Any]]:

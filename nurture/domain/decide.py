@@ -144,7 +144,7 @@ def _first_look(case: Case) -> frozenset[str]:
     `start_on_segments`.
     """
     known = case.contact.memberships
-    names = [name for name, _ in case.programme.watched if name not in known]
+    names = [name for name in case.programme.watched_segments if name not in known]
     if not names:
         return NO_SEGMENTS
     facts = case.facts()
@@ -162,12 +162,15 @@ def _judge_segments(case: Case) -> tuple[Collection[str], Collection[str]]:
     facts = case.facts()
     judged = {}
     for name, condition in watched:
-        judged[name] = condition.holds(facts) is True
-        if condition.ages:
-            case.wake(condition.next_change(facts))
+        answer, change = condition.stands(facts)
+        judged[name] = answer is True
+        if change is not None:
+            case.wake(change)
+    inside = [name for name, holds in judged.items() if holds]
+    if judged == known:
+        return inside, NO_SEGMENTS
     memberships = {**{name: value for name, value in known.items() if is_mark(name)}, **judged}
     if memberships == known:
-        return [name for name, inside in judged.items() if inside], NO_SEGMENTS
+        return inside, NO_SEGMENTS
     case.alter(memberships=memberships)
-    inside = [name for name, holds in judged.items() if holds]
     return inside, [name for name in inside if not known.get(name, False)]

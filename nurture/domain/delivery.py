@@ -73,6 +73,14 @@ class Delivery:
     revision: int
     state: DeliveryState = DeliveryState.PLANNED
 
+    def in_state(self, state: DeliveryState) -> Delivery:
+        """The same in another state; spelled out, because `replace` takes four times as long."""
+        return Delivery(
+            self.contact_id, self.seq, self.enrolment, self.campaign, self.step, self.visit, self.kind, self.template,
+            self.category, self.priority, self.planned_at, self.due_at, self.not_before, self.expires_at, self.revision,
+            state,
+        )  # fmt: skip
+
 
 @frozen
 class CountedMail:

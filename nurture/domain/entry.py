@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
@@ -179,25 +179,27 @@ def _is_drawn(programme: Programme, what: str, contact_id: int, part: float) -> 
 
 
 def _start_on_date(case: Case, campaign: Campaign, rule: DateStart) -> None:
-    anniversary = _date(rule.date.value(case.facts()), case.zone)
-    if anniversary is None:
+    value = rule.date.value(case.facts())
+    if value is None:
         return
-    (last, day), (coming, _) = _around(case.now, anniversary, rule.at, case.zone)
+    known = _anniversaries(value if type(value) is str else _date(value, case.zone), rule.at, case.zone, case.now.year)
+    if known is None:
+        return
+    (last, day), (coming, _) = _around(case.now, known)
     case.wake(coming)
     if case.now - last > ANNIVERSARY_GRACE:
         return
     own = {name for name in case.contact.memberships if name.startswith(f"{campaign.name} ")}
     if any(day - date.fromisoformat(name.partition(" ")[2]) < ANNIVERSARY_APART for name in own):
         return
-    known = {name: inside for name, inside in case.contact.memberships.items() if name not in own}
-    case.alter(memberships={**known, f"{campaign.name} {day.isoformat()}": True})
+    others = {name: inside for name, inside in case.contact.memberships.items() if name not in own}
+    case.alter(memberships={**others, f"{campaign.name} {day.isoformat()}": True})
     if last >= max(case.contact.created_at, campaign.since or last):
         start(case, campaign, last, NOTHING)
 
 
-def _around(now: datetime, day: date, clock: time, zone: ZoneInfo) -> tuple[_Anniversary, _Anniversary]:
+def _around(now: datetime, known: Sequence[_Anniversary]) -> tuple[_Anniversary, _Anniversary]:
     """The last one until `now`, and the next one."""
-    known = _anniversaries(day.month, day.day, clock, zone, now.year)
     coming = 1
     while known[coming][0] <= now:
         coming += 1
@@ -208,9 +210,12 @@ _Anniversary = tuple[datetime, date]
 
 
 @lru_cache(maxsize=50_000)
-def _anniversaries(month: int, day: int, clock: time, zone: ZoneInfo, year: int) -> tuple[_Anniversary, ...]:
-    """From the year before until two after: the year of the zone may be another."""
-    days = [_in_year(month, day, each) for each in range(year - 1, year + 3)]
+def _anniversaries(value: str | date | None, clock: time, zone: ZoneInfo, year: int) -> tuple[_Anniversary, ...] | None:
+    """From the year before until two after: the year of the zone may be another. None for what is no date."""
+    first = _date(value, zone)
+    if first is None:
+        return None
+    days = [_in_year(first.month, first.day, each) for each in range(year - 1, year + 3)]
     return tuple((at_local(each, clock, zone), each) for each in days)
 
 

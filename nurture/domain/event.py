@@ -51,6 +51,8 @@ def plain(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
+    if kind is datetime:
+        return value.isoformat()
     if kind is dict:
         return {str(key): inner if type(inner) in _PLAIN else plain(inner) for key, inner in value.items()}
     if kind is list:

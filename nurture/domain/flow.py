@@ -305,4 +305,5 @@ def _outgoing(case: Case, enrolment: Enrolment, kind: str, name: str, step: str,
 
 def is_open(campaign: Campaign, paused: Container[str]) -> bool:
     """Mails of a paused or withdrawn campaign are held where they are; time goes on."""
-    return campaign.status in {CampaignStatus.LIVE, CampaignStatus.ARCHIVED} and campaign.name not in paused
+    status = campaign.status
+    return (status is CampaignStatus.LIVE or status is CampaignStatus.ARCHIVED) and campaign.name not in paused

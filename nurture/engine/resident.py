@@ -43,6 +43,7 @@ class Resident:
     ledger: list[Fact] = field(default_factory=list)
     turn_at: datetime | None = None
     version: int = 0
+    forget_at: datetime | None = None  # when the first of `known` lies too far back
 
     @property
     def all_enrolments(self) -> list[Enrolment]:
@@ -85,17 +86,33 @@ class Resident:
         _put(self.history.setdefault(event.name, []), event)
         if event.name in needs.events:
             _put(self.known.setdefault(event.name, []), event)
+            self._keep(event, needs)
 
     def look_back(self, needs: SnapshotNeeds) -> None:
         """Another programme asks for other events."""
         self.known = {name: list(self.history[name]) for name in needs.events if name in self.history}
+        self.forget_at = None
+        for seen in self.known.values():
+            self._keep(seen[0], needs)
+
+    def _keep(self, event: Event, needs: SnapshotNeeds) -> None:
+        """Until it lies too far back."""
+        back = needs.events[event.name]
+        if back is not None and (self.forget_at is None or event.at + back < self.forget_at):
+            self.forget_at = event.at + back
 
     def _forget(self, needs: SnapshotNeeds, now: datetime) -> None:
         """What lies further back than anybody looks is not loaded; and time only moves on."""
+        if self.forget_at is None or now < self.forget_at:
+            return
+        self.forget_at = None
         for name, seen in self.known.items():
             back = needs.events[name]
             if back is not None and seen and seen[0].at <= now - back:
                 self.known[name] = [event for event in seen if event.at > now - back]
+        for seen in self.known.values():
+            if seen:
+                self._keep(seen[0], needs)
 
 
 def _put(seen: list[Event], event: Event) -> None:

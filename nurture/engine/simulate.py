@@ -258,12 +258,15 @@ class World:
 
     def _dispatch(self, person: Resident, seq: int) -> None:
         delivery = person.deliveries[seq]
-        if delivery.state not in {DeliveryState.PLANNED, DeliveryState.DEFERRED} or delivery.not_before > self.now:
+        state = delivery.state
+        if state is not DeliveryState.PLANNED and state is not DeliveryState.DEFERRED:
+            return
+        if delivery.not_before > self.now:
             return
         snapshot = person.snapshot(self._needs, self.now, self._paused)
         match recheck(self.programme, snapshot, delivery, self.now):
-            case Dropped(state=state, reason=reason, detail=detail):
-                self._settled(person, seq, state, reason, detail)
+            case Dropped(state=ended, reason=reason, detail=detail):
+                self._settled(person, seq, ended, reason, detail)
             case NotNow(until=until):
                 self._try_at(person, delivery, delivery.state, until)
             case Proceed() as proceed:
@@ -271,7 +274,7 @@ class World:
                 if not answer.gate and not answer.reply and not person.pending:
                     self._settle(person, (seq, answer))  # nothing can come between the last look and the end
                     return
-                person.deliveries[seq] = replace(delivery, state=DeliveryState.CLAIMED)
+                person.deliveries[seq] = delivery.in_state(DeliveryState.CLAIMED)
                 self._later(answer.gate, _GATE, person, (seq, person.version, proceed, answer))
 
     def _later(self, delay: timedelta, work: int, person: Resident, what: Any) -> None:
@@ -294,7 +297,7 @@ class World:
         if not is_open:
             self._try_at(person, delivery, DeliveryState.PLANNED, self.now)
             return
-        person.deliveries[seq] = replace(delivery, state=DeliveryState.GATED)
+        person.deliveries[seq] = delivery.in_state(DeliveryState.GATED)
         self._later(answer.reply, _SETTLE, person, (seq, answer))
 
     def _settle(self, person: Resident, what: tuple[int, Answer]) -> None:
@@ -321,7 +324,7 @@ class World:
     def _end(
         self, person: Resident, seq: int, state: DeliveryState, reason: Reason | None, detail: Mapping[str, Any]
     ) -> None:
-        delivery = person.deliveries[seq] = replace(person.deliveries[seq], state=state)
+        delivery = person.deliveries[seq] = person.deliveries[seq].in_state(state)
         person.at[seq] = self.now
         kind, usual = _ENDINGS[state]
         self._note(person, delivery, kind, reason or usual, detail)
@@ -329,8 +332,9 @@ class World:
             person.mails.pop(seq, None)
             return
         person.received[delivery.campaign, delivery.step] = self.now
-        if seq in person.mails:
-            person.mails[seq] = replace(person.mails[seq], at=self.now)
+        mail = person.mails.get(seq)
+        if mail is not None:
+            person.mails[seq] = CountedMail(self.now, mail.category, mail.campaign, mail.step, mail.ghost)
 
     def _note(
         self, person: Resident, delivery: Delivery, kind: FactKind, reason: Reason | None, detail: Mapping[str, Any]

@@ -101,6 +101,7 @@ def test_the_end_of_the_calendar_is_no_error():
 def test_before_the_next_change_the_answer_stands(condition: Condition, person: Person, fractions: list[float]):
     facts = person.facts(campaign="cart")
     answer, following = condition.holds(facts), condition.next_change(facts)
+    assert condition.stands(facts) == (answer, following)
     assert following is None or following > NOW
     end = following or NOW + 500 * DAY
     instants = {NOW + fraction * (end - NOW) for fraction in fractions} | {end - TICK}

@@ -29,6 +29,7 @@ from nurture.domain.expression.tree import (
 from nurture.domain.expression.values import as_instant, compare, kind_of_value
 
 Changes = Callable[[Facts], datetime | None]
+Standing = Callable[[Facts], tuple[bool | None, datetime | None]]
 Before = Callable[[datetime, Facts], datetime | None]
 
 _TICK = timedelta(microseconds=1)
@@ -51,6 +52,16 @@ def changes(node: Node) -> Changes:
             return _segment_changes(name)
         case _:
             return _first_of([changes(child) for child in children(node)])
+
+
+def standing(node: Node) -> Standing:
+    """`truth` and `changes` in one pass: what both would look at is looked at once."""
+    judge, change = truth(node), changes(node)
+    if change is never:
+        return lambda facts: (judge(facts), None)
+    if isinstance(node, Every | Either):
+        return _joined_standing(node)
+    return lambda facts: (judge(facts), change(facts))
 
 
 def never(_: Facts) -> datetime | None:
@@ -89,6 +100,30 @@ def _joined_changes(node: Every | Either) -> Changes:
     return find
 
 
+def _joined_standing(node: Every | Either) -> Standing:
+    decisive = isinstance(node, Either)
+    judges = [truth(part) for part in node.parts if changes(part) is never]
+    parts = [standing(part) for part in node.parts if changes(part) is not never]
+
+    def stand(facts: Facts) -> tuple[bool | None, datetime | None]:
+        answer: bool | None = not decisive
+        for judge in judges:
+            said = judge(facts)
+            if said is decisive:
+                return decisive, None  # for good
+            if said is None:
+                answer = None
+        found = [part(facts) for part in parts]
+        deciders = [change for said, change in found if said is decisive]
+        if deciders:
+            return decisive, None if None in deciders else max(change for change in deciders if change is not None)
+        if any(said is None for said, _ in found):
+            answer = None
+        return answer, _earliest([change for _, change in found])
+
+    return stand
+
+
 def _segment_changes(name: str) -> Changes:
     def find(facts: Facts) -> datetime | None:
         segment = None if name in facts.inside else facts.segments.get(name)
@@ -101,9 +136,11 @@ def _past_changes(node: Past) -> Changes:
     """An event leaves the window, or `where=` changes its mind about one."""
     window, where = node.window, never if node.where is None else changes(node.where)
     matching, candidates = seen_events(node), seen_events(replace(node, where=None))
-    leaving = -1 if node.word in {"did", "last"} else 0
+    leaving, name = -1 if node.word in {"did", "last"} else 0, node.event
 
     def find(facts: Facts) -> datetime | None:
+        if not facts.history.get(name):
+            return None
         found: list[datetime | None] = []
         if window is not None and (events := matching(facts)):
             found.append(events[leaving].at + window.length)

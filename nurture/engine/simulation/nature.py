@@ -131,7 +131,10 @@ class Nature:
             self.next_at = at if at <= self._end else None
 
     def _start_of(self, delivery: Delivery) -> Properties:
-        return next((each.start for each in self._person.enrolments if each.seq == delivery.enrolment), NOTHING)
+        for each in self._person.enrolments:
+            if each.seq == delivery.enrolment:
+                return each.start
+        return NOTHING
 
     def _mails_before(self, delivery: Delivery, now: datetime) -> int:
         since = now - TIRED
