@@ -71,6 +71,8 @@ def _is_due(case: Case, wish: Wish) -> bool:
         due = allowed_from(case.programme, wish.campaign, send, since, case.contact.zone)
         enrolment.planned_for = enrolment.due_at = due
         case.touch(enrolment)
+        if due == case.now:
+            case.may_now.add(enrolment.seq)
         if due > since and due > case.now:
             quiet = case.programme.quiet_hours
             in_quiet = quiet is not None and quiet.contains(since.astimezone(case.zone).time())
@@ -124,7 +126,8 @@ def _find_slot(case: Case, wish: Wish, due: datetime, deadline: datetime) -> boo
     caps = caps_over(case.contact, case.programme.caps)
     at, full, reason = case.now, None, None
     for _ in range(TRIES):
-        allowed = allowed_from(case.programme, wish.campaign, send, at, case.contact.zone)
+        asked = at is case.now and enrolment.seq in case.may_now
+        allowed = at if asked else allowed_from(case.programme, wish.campaign, send, at, case.contact.zone)
         if allowed > at and reason is None:
             reason = Reason.QUIET_HOURS
         blocked = first_full(caps, case.mails, send.category, allowed, case.now, enrolment.held_out)

@@ -27,14 +27,14 @@ class Case:
     """
 
     __slots__ = (
-        "_changed", "_facts", "_next_seq", "_wake_at", "contact", "enrolments", "freed", "history", "mails", "now",
-        "past", "paused", "programme", "received", "stirred", "turn", "zone",
+        "_changed", "_facts", "_given", "_next_seq", "_wake_at", "contact", "enrolments", "freed", "history", "mails",
+        "may_now", "now", "past", "paused", "programme", "received", "stirred", "turn", "zone",
     )  # fmt: skip
 
     def __init__(self, programme: Programme, snapshot: Snapshot, now: datetime) -> None:
         self.programme = programme
         self.now = now
-        self.contact = snapshot.contact
+        self.contact = self._given = snapshot.contact
         self.zone: ZoneInfo = zone_of(snapshot.contact.zone, programme.zone)
         self.turn = Turn(contact=snapshot.contact)
         self.history = snapshot.history
@@ -45,6 +45,7 @@ class Case:
         self.paused = snapshot.paused
         self.stirred = False  # a step changed the person: stages and segments have to look at her again
         self.freed = False  # a mail that held a slot may not go after all, or her own cap has changed
+        self.may_now: set[int] = set()  # enrolments whose next mail neither quiet hours nor a window holds back now
         self._next_seq = snapshot.contact.next_seq
         self._changed: set[int] = set()
         self._wake_at: datetime | None = None
@@ -53,8 +54,12 @@ class Case:
     # --- the person
 
     def alter(self, **changes: Any) -> None:
-        """Change columns of the contact's row."""
-        self.contact = self.contact.altered(**changes)
+        """Change columns of the contact's row: of a copy that is ours, never of the snapshot's."""
+        if self.contact is self._given:
+            self.contact = self.contact.altered(**changes)
+        else:
+            for name, value in changes.items():
+                setattr(self.contact, name, value)
         if not changes.keys() <= _UNASKED:
             self._facts = None
 
@@ -160,7 +165,8 @@ class Case:
                 due = at
         if due is not None and due <= self.now:  # would spin: whatever it is, it can wait a second
             due = self.now + timedelta(seconds=1)
-        self.turn.contact = self.contact.altered(enrols=True, next_seq=self._next_seq, due_at=due)
+        self.alter(enrols=True, next_seq=self._next_seq, due_at=due)
+        self.turn.contact = self.contact
         if self._changed:
             self.turn.enrolments = [enrolment for enrolment in self.enrolments if enrolment.seq in self._changed]
         return self.turn

@@ -79,17 +79,17 @@ def _is_overruled(case: Case, event: Event, topic: str | None) -> bool:
 
 
 def _grant(case: Case, event: Event, topic: str | None) -> None:
-    contact = case.contact
     if _is_overruled(case, event, topic):
         return
+    contact, version = case.contact, case.contact.version + 1
     # A complaint is only lifted by a fresh, proven yes; a dead address stays dead.
     if contact.suppressed in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED}:
-        case.alter(suppressed=None, version=contact.version + 1)
+        case.alter(suppressed=None, version=version)
         case.note(FactKind.UNSUPPRESSED, Reason.BY_EVENT, event=event.name)
     if contact.consent is not Consent.GRANTED:
         # Yes to one topic is yes to that one only.
         others = frozenset(case.programme.topics) - {topic} if topic is not None else frozenset()
-        case.alter(consent=Consent.GRANTED, opted_out=contact.opted_out | others, version=contact.version + 1)
+        case.alter(consent=Consent.GRANTED, opted_out=contact.opted_out | others, version=version)
         case.turn.consents.append(ConsentChange(event.at, True, None, event.id, event.name))
         case.note(FactKind.CONSENT_GRANTED, Reason.BY_EVENT, event=event.name)
     if topic is not None and topic in case.contact.opted_out:
