@@ -73,6 +73,8 @@ def _is_due(case: Case, wish: Wish) -> bool:
         case.touch(enrolment)
         if due == case.now:
             case.may_now.add(enrolment.seq)
+        else:  # what an earlier mail of this turn might do is not said of this one
+            case.may_now.discard(enrolment.seq)
         if due > since and due > case.now:
             quiet = case.programme.quiet_hours
             in_quiet = quiet is not None and quiet.contains(since.astimezone(case.zone).time())
