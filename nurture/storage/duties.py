@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgres
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from nurture.errors import StorageError
 from nurture.storage.addresses import address_hash
@@ -39,10 +41,15 @@ def leave_duty(tx: Transaction, name: str, owner: str) -> None:
 
 
 def mark(tx: Transaction, name: str, value: Mapping[str, Any] | None, now: datetime) -> None:
-    """Remember a fact about this database; None forgets it."""
-    tx.execute(delete(marks).where(marks.c.name == name))
-    if value is not None:
-        tx.execute(insert(marks), {"name": name, "value": value, "at": now})
+    """Remember a fact about this database; None forgets it. Two daemons may do so at the same moment."""
+    if value is None:
+        tx.execute(delete(marks).where(marks.c.name == name))
+        return
+    new = insert_postgres(marks) if tx.dialect == "postgresql" else insert_sqlite(marks)
+    changed = {"value": new.excluded.value, "at": new.excluded.at}
+    tx.execute(
+        new.on_conflict_do_update(index_elements=["name"], set_=changed), {"name": name, "value": value, "at": now}
+    )
 
 
 def marked(tx: Transaction, name: str) -> Mapping[str, Any] | None:
