@@ -1,21 +1,17 @@
 """`python -m benchmarks [--quick] [ROW ...]`: measure what has a goal, print it, write it to RESULTS.md.
 
-Without names everything is measured, which takes some twenty minutes on two idle cores. `--quick` takes small numbers:
-it shows that the measurements work, not how fast anything is, and writes nothing. Exits with 1 where a goal is missed.
+Without names everything is measured, which takes more than an hour on two idle cores; what is measured is written at
+once. `--quick` takes small numbers: it shows that the measurements work, not how fast anything is, and writes nothing.
+Exits with 1 where a goal is missed.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
-import platform
-import sqlite3
 import statistics
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 
 from benchmarks import (
     audience,
@@ -28,6 +24,7 @@ from benchmarks import (
     memory,
     million,
     plan,
+    results,
     signing,
     simulate,
     startup,
@@ -39,9 +36,7 @@ from benchmarks import (
 from benchmarks.databases import KINDS, database
 from benchmarks.figures import Figure
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = ("claim", "load", "decide", "write")  # of a turn
-PACKAGES = ("jinja2", "premailer", "aiosmtplib", "sqlalchemy", "psycopg", "cryptography")
 
 
 def turns_per_second(*, quick: bool = False) -> list[Figure]:
@@ -94,10 +89,13 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := set(asked.rows) - ROWS.keys():
         parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
-    figures = [figure for name in asked.rows or ROWS for figure in _measured(name, quick=asked.quick)]
-    if not asked.quick and not asked.rows:
-        RESULTS.write_text(_page(figures), encoding="utf-8")
-        print("written to benchmarks/RESULTS.md")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode beside it
+    figures = []
+    for name in asked.rows or ROWS:
+        measured = _measured(name, quick=asked.quick)
+        figures += measured
+        if not asked.quick:
+            results.write({name: measured}, ROWS)
     missed = [figure for figure in figures if not figure.holds]
     print(f"{len(figures)} figures, {len(missed)} goals missed")
     return 1 if missed else 0
@@ -113,32 +111,6 @@ def _measured(name: str, *, quick: bool) -> list[Figure]:
     for figure in figures:
         print(f"{figure.what}: {figure.shown} {figure.verdict} {figure.against or figure.how}", flush=True)
     return figures
-
-
-def _page(figures: list[Figure]) -> str:
-    rows = [f"| {f.what} | {f.limit} | {f.shown} | {f.against} | {f.verdict} | {f.how} |" for f in figures]
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores ({_processor()})"
-    today = f"{datetime.now(UTC):%d %B %Y}"
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
-    return "\n".join([
-        "# Benchmarks",
-        "",
-        "By `make bench`: everything side by side and interleaved in one run, medians. Loopback only: the figures say",
-        "what the software costs, not what a provider takes.",
-        "",
-        f"{machine}; Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {versions}; {today}.",
-        "",
-        "| what | goal | measured | against | goal met | how |",
-        "| --- | --- | ---: | --- | --- | --- |",
-        *rows,
-        "",
-    ])  # fmt: skip
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 if __name__ == "__main__":
