@@ -10,6 +10,7 @@ The parent forks and reaps, on orders of one line; signals go from here straight
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
 import json
@@ -129,8 +130,10 @@ class Forks:
 
 @cache
 def forks() -> Forks:
-    """The parent of this process's children; it ends when its standard input does, which is when we do."""
-    return Forks().__enter__()
+    """The parent of this process's children; it ends when we do."""
+    parent = Forks().__enter__()
+    atexit.register(parent.__exit__)
+    return parent
 
 
 def _serve() -> None:
