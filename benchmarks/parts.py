@@ -9,15 +9,15 @@ from typing import Any
 
 from nurture.engine import dispatch, pump
 from nurture.engine.compose import Composer
+from nurture.engine.delivery_writer import DeliveryWriter
 from nurture.engine.dispatch import Dispatcher
-from nurture.engine.marks import MarkWriter
 from nurture.engine.pump import Pump
 from nurture.sending.line import Line
 
 PARTS: tuple[tuple[str, Any, str], ...] = (
     ("two turns", pump, "advance"),
     ("building", Composer, "__call__"),
-    ("gate and outcome", MarkWriter, "commit"),
+    ("gate and outcome", DeliveryWriter, "commit"),
     ("claim", Dispatcher, "_claim"),
     ("look at the queue", Pump, "_look"),
     ("recheck", dispatch, "recheck"),

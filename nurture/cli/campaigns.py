@@ -67,7 +67,7 @@ def list_(session: Session) -> None:
 @pass_session
 def show_(session: Session, campaign: str) -> None:
     """Show one campaign: how people come in, what happens, who stands where."""
-    from nurture.engine.words import start_words, step_words
+    from nurture.engine.programme_words import start_words, step_words
     from nurture.storage.controls import paused_campaigns
     from nurture.storage.reports import standing
 
@@ -202,7 +202,7 @@ def _state(status: Any, paused: bool) -> str:
 
 
 def _tell(campaign: Campaign, people: Mapping[str | None, int], is_paused: bool) -> None:
-    from nurture.engine.words import start_words, step_words, stop_words
+    from nurture.engine.programme_words import start_words, step_words, stop_words
 
     state = _state(campaign.status, is_paused)
     paint = good if state == "live" else careful

@@ -199,7 +199,7 @@ def send(
         return
     if file is not None:
         raise click.UsageError("an event by name and --file do not go together")
-    from nurture.engine.incoming import ill_formed
+    from nurture.engine.incoming_webhooks import ill_formed
     from nurture.engine.ingest import ingest
     from nurture.intake.events import SignalError, checked_signal, read_instant
 
@@ -270,7 +270,7 @@ def _send_lines(session: Session, source: TextIO) -> None:
 
 def _well_formed(read: Signal | Exception, schemas: Mapping[str, EventSchema]) -> Signal | Exception:
     """An event that is not as campaigns/_events.yaml says is the error of its line."""
-    from nurture.engine.incoming import ill_formed
+    from nurture.engine.incoming_webhooks import ill_formed
     from nurture.intake.events import Signal, SignalError
 
     if not isinstance(read, Signal):

@@ -63,7 +63,7 @@ def explain(
 
 def _moment(text: str, now: datetime, zone: str) -> datetime:
     """`+3d` from now, or an instant. Raises a usage error."""
-    from nurture.language.words import parse_moment
+    from nurture.language.values import parse_moment
 
     try:
         found = parse_moment(text)

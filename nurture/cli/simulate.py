@@ -164,7 +164,7 @@ def _person(compiled: Compiled, campaign: Campaign | None, name: str | None) -> 
 def _event(text: str, data: Mapping[str, Any], since: datetime, zone: str) -> Told:
     from nurture.engine.simulation.one_person import Told
     from nurture.language.people import instant_of
-    from nurture.language.words import parse_moment
+    from nurture.language.values import parse_moment
 
     name, at, moment = text.rpartition("@")
     if not at or not name.strip():
@@ -180,7 +180,7 @@ def _event(text: str, data: Mapping[str, Any], since: datetime, zone: str) -> To
 
 def instant(text: str, zone: str) -> datetime:
     """What `--from` says, read in `zone` when it names none. Raises a usage error."""
-    from nurture.language.words import parse_instant
+    from nurture.language.values import parse_instant
 
     try:
         return parse_instant(text).at(zone)

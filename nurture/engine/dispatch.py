@@ -27,8 +27,8 @@ from nurture.domain.steps import MailKind
 from nurture.engine import outcome as judge
 from nurture.engine.allowance import Allowance
 from nurture.engine.compose import again, kept_of
+from nurture.engine.delivery_writer import ABOUT_A_ROW, DeliveryWriter, Write
 from nurture.engine.group_commit import GroupCommit
-from nurture.engine.marks import ABOUT_A_ROW, Mark, MarkWriter
 from nurture.engine.revisions import Applied
 from nurture.errors import TemplateError
 from nurture.sending.mail import OutgoingMail
@@ -87,8 +87,8 @@ class Dispatcher:
         self._owner, self._clock, self._executor, self._journal = owner, clock, executor, journal
         self._capacity, self._per_domain, self._slowed = capacity, per_domain, slowed
         self.allowance = allowance or Allowance()
-        self.hand = MarkWriter(database, owner, clock)
-        self._marks: GroupCommit[Mark, bool | DatabaseFault] = GroupCommit(self.hand.commit, executor)
+        self.hand = DeliveryWriter(database, owner, clock)
+        self._writes: GroupCommit[Write, bool | DatabaseFault] = GroupCommit(self.hand.commit, executor)
         self.in_order = False  # always whoever has waited longest, for stories that are told twice
         self._newest_next = False
         self._queue: deque[tuple[Hold, Applied, Claimed, Snapshot]] = deque()  # claimed, and not begun
@@ -253,7 +253,7 @@ class Dispatcher:
         except asyncio.CancelledError:
             await self._give_back([claimed], self._clock())
             raise
-        except DatabaseFault as fault:  # of the gate: no dot was written, whatever became of the mark
+        except DatabaseFault as fault:  # of the gate: no dot was written, whatever became of the write
             self._journal.warning("gate could not be written", **_who(claimed), error=str(fault))
             pause = judge.RELAY_PAUSE if fault.fault in ABOUT_A_ROW else judge.JUDGE_AGAIN
             await self._record(judge.of_lost_gate(claimed, self._clock() + pause, self._clock()))
@@ -298,7 +298,7 @@ class Dispatcher:
             return False
         keep = kept_of(claimed, mail) if delivery.kind is MailKind.TRANSACTIONAL else None
         request = GateRequest(delivery.contact_id, delivery.seq, claimed.epoch, claimed.contact.version, keep)
-        passed = await self._marks.submit(request)
+        passed = await self._writes.submit(request)
         if isinstance(passed, DatabaseFault):
             raise passed
         # Whoever stood still for so long (a stalled host) may have been given up, and her mail be counted already.
@@ -307,7 +307,7 @@ class Dispatcher:
     async def _record(self, outcome: Outcome) -> None:
         """Until it is written: while the process lives, what the relay said is not forgotten."""
         waits = False
-        while isinstance(written := await self._marks.submit(outcome), DatabaseFault):
+        while isinstance(written := await self._writes.submit(outcome), DatabaseFault):
             if written.fault in ABOUT_A_ROW and (outcome.attempt is not None or outcome.facts):
                 # The words cannot be stored; what they mean can.
                 self._journal.error("outcome written without words", **_named(outcome), error=str(written))

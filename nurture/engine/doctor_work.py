@@ -13,7 +13,7 @@ from nurture.engine.doctor import Checkup, Health, bad, careful, good
 from nurture.engine.hold import last_backup
 from nurture.engine.standing import Standing, findings, in_words, lag_in_words, look
 from nurture.storage.database import Database
-from nurture.storage.standing import server_clock, size
+from nurture.storage.figures import server_clock, size
 
 CLOCKS_APART = timedelta(seconds=1)
 CLOCKS_FAR_APART = timedelta(seconds=30)

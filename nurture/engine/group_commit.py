@@ -1,4 +1,4 @@
-"""Group commit: many who wait for a durable mark share one transaction.
+"""Group commit: many who wait for a durable write share one transaction.
 
 While one commit is under way, everything that comes in the meantime is collected for the next, so durability costs one
 commit for all connections that stand before their dot, however many they are.
@@ -28,7 +28,7 @@ class GroupCommit(Generic[Item, Answer]):
         self._flushing: asyncio.Task[None] | None = None
 
     async def submit(self, item: Item) -> Answer:
-        """Returns once the item's mark is durable (or refused by the database's own judgement)."""
+        """Returns once the item is durable (or refused by the database's own judgement)."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((item, future))

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from nurture.domain.incoming import WebhookSource
 from nurture.domain.programme import Programme
 from nurture.engine.callers import NoRedirect
-from nurture.engine.incoming import event_of
+from nurture.engine.incoming_webhooks import event_of
 from nurture.engine.ingest import ingest
 from nurture.errors import NurtureError
 from nurture.intake.hubspot import PROPERTIES, STAGES, read_contact

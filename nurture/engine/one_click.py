@@ -17,8 +17,8 @@ from nurture.domain.ledger import Fact, FactKind
 from nurture.domain.timing import zone_of
 from nurture.domain.tokens import Keyring, Purpose
 from nurture.engine.explain.dossier import of_contact
-from nurture.engine.explain.standing import played_on
-from nurture.engine.explain.words import Clock
+from nurture.engine.explain.fact_words import Clock
+from nurture.engine.explain.place_in_campaign import played_on
 from nurture.engine.recipient import bearer_of
 from nurture.engine.revisions import Applied
 from nurture.storage.database import Database

@@ -9,7 +9,7 @@ from typing import Any
 
 from nurture.domain.programme import Programme
 from nurture.engine.feedback import SOURCE as FEEDBACK
-from nurture.engine.incoming import WEBHOOK, ill_formed, read_webhook
+from nurture.engine.incoming_webhooks import WEBHOOK, ill_formed, read_webhook
 from nurture.engine.ingest import IncomingEvent, ingest
 from nurture.intake.cloudevents import CloudEvent, read_cloud_event
 from nurture.intake.events import SignalError

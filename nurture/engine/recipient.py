@@ -19,7 +19,7 @@ from nurture.domain.programme import Programme
 from nurture.domain.tokens import Keyring, Purpose
 from nurture.domain.tracking import CHOSEN, Tracking
 from nurture.engine.explain.dossier import of_contact
-from nurture.engine.explain.standing import played_on
+from nurture.engine.explain.place_in_campaign import played_on
 from nurture.engine.ingest import IncomingEvent, ingest
 from nurture.engine.revisions import Applied
 from nurture.storage import contacts

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from nurture.domain.breaker import Breaker, BreakerState
 from nurture.domain.delivery import DeliveryState
 from nurture.engine.hold import hold_of, last_sign
-from nurture.storage import standing as rows
+from nurture.storage import figures
 from nurture.storage.controls import Stopped, paused_campaigns, sending_stopped
 from nurture.storage.database import Database
+from nurture.storage.figures import Queue, Trouble
 from nurture.storage.heartbeats import Heartbeat, heartbeats
 from nurture.storage.relays import breakers
 from nurture.storage.revisions import latest
-from nurture.storage.standing import Queue, Trouble
 from nurture.storage.suppressions import count_suppressions
 
 LAG_ALLOWED = timedelta(minutes=5)
@@ -83,7 +83,7 @@ def look(database: Database, now: datetime) -> Standing:
         revision = latest(tx)
         return Standing(
             at=now,
-            queue=rows.queue(tx, now),
+            queue=figures.queue(tx, now),
             hold=hold_of(tx),
             stopped=sending_stopped(tx),
             seen_at=seen_at,
@@ -99,20 +99,20 @@ def look(database: Database, now: datetime) -> Standing:
 def look_closer(database: Database, now: datetime, applied_at: datetime | None) -> Closer:
     """Template errors count since the newest revision: applying the correction answers them."""
     with database.read() as tx:
-        contacts, inside = rows.people(tx)
+        contacts, inside = figures.people(tx)
         return Closer(
             contacts=contacts,
             inside=inside,
-            latest_event=rows.latest_event(tx),
-            today=rows.outcomes(tx, now - TODAY),
-            week=rows.outcomes(tx, now - WEEK),
+            latest_event=figures.latest_event(tx),
+            today=figures.outcomes(tx, now - TODAY),
+            week=figures.outcomes(tx, now - WEEK),
             suppressed={reason.value: count for reason, count in count_suppressions(tx).items()},
-            size=rows.size(tx),
+            size=figures.size(tx),
             troubles=(
-                *rows.template_errors(tx, max(now - WEEK, applied_at or now)),
-                *rows.failed_turns(tx, now - TODAY),
-                *rows.failed_calls(tx, now - TODAY),
-                *rows.refused_events(tx, now - TODAY),
+                *figures.template_errors(tx, max(now - WEEK, applied_at or now)),
+                *figures.failed_turns(tx, now - TODAY),
+                *figures.failed_calls(tx, now - TODAY),
+                *figures.refused_events(tx, now - TODAY),
             ),
         )
 

@@ -22,7 +22,7 @@ from nurture.language.behaviour_file import (
 )
 from nurture.language.behaviour_values import Mapped, ValueReader, Weighted
 from nurture.language.names import Path, Scope
-from nurture.language.words import Rate
+from nurture.language.values import Rate
 
 EVERY = "*"
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

@@ -28,7 +28,7 @@ from nurture.domain.steps import SendWindow
 from nurture.language.campaign_file import CampaignFile, OfferRule, StartRule
 from nurture.language.flow import Flow
 from nurture.language.names import ABOUT_CONTACT, ABOUT_EVENT, INSIDE, INSIDE_WITH_EVENT, Path, Scope
-from nurture.language.words import Days
+from nurture.language.values import Days
 
 
 def compile_campaign(rule: CampaignFile, scope: Scope) -> tuple[Campaign, Mapping[str, Path]]:

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from nurture.domain.campaign import Again
 from nurture.domain.timing import Duration, Hours, parse_clock, parse_hours
-from nurture.language.words import (
+from nurture.language.values import (
     NAME,
     CapRule,
     Days,

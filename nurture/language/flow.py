@@ -34,7 +34,7 @@ from nurture.domain.steps import (
 from nurture.domain.timing import Duration, parse_duration
 from nurture.language import steps as written
 from nurture.language.names import INSIDE, INSIDE_WITH_EVENT, Path, Scope
-from nurture.language.words import CapRule, Days
+from nurture.language.values import CapRule, Days
 
 MARKETING_LATE = parse_duration("3 days")
 TRANSACTIONAL_LATE = parse_duration("1 day")

@@ -14,7 +14,7 @@ from nurture.language.event_properties import unknown_properties
 from nurture.language.expressions import Names, parse_condition, parse_expression
 from nurture.language.problems import is_one_slip, suggestion, sure_of
 from nurture.language.source import SourceFile
-from nurture.language.words import StageChangeRule
+from nurture.language.values import StageChangeRule
 
 Path = tuple[str | int, ...]
 

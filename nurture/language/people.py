@@ -13,7 +13,7 @@ from nurture.domain.timing import zone_of
 from nurture.language.names import Scope
 from nurture.language.people_file import PersonFile
 from nurture.language.problems import Severity
-from nurture.language.words import LocalInstant
+from nurture.language.values import LocalInstant
 
 Moment = timedelta | LocalInstant
 

@@ -18,7 +18,7 @@ from nurture.language.names import ABOUT_CONTACT, ABOUT_EVENT, Known, Path, Scop
 from nurture.language.problems import did_you_mean, suggestion
 from nurture.language.project_file import CapRuleModel, ProjectFile, SegmentsFile
 from nurture.language.source import SourceFile
-from nurture.language.words import Holidays
+from nurture.language.values import Holidays
 
 LONGEST_CAP = timedelta(days=731)
 HOLIDAY_YEARS = range(2020, 2046)

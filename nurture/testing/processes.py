@@ -23,7 +23,7 @@ from nurture.domain.delivery import DeliveryState
 from nurture.engine.apply import apply, plan
 from nurture.engine.ingest import IncomingEvent, ingest
 from nurture.settings import load
-from nurture.storage.standing import outcomes
+from nurture.storage.figures import outcomes
 from nurture.testing.forks import Child, forks
 from nurture.testing.house import SECRET, sources
 from nurture.testing.invariants import hold

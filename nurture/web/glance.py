@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from nurture.engine.standing import Standing, look
 from nurture.errors import NurtureError
+from nurture.storage.figures import size
 from nurture.storage.schema import current, head
-from nurture.storage.standing import size
 from nurture.web.site import Site
 
 

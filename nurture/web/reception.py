@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nurture.domain.programme import Programme
-from nurture.engine.incoming import ill_formed
+from nurture.engine.incoming_webhooks import ill_formed
 from nurture.engine.ingest import IncomingEvent
 from nurture.engine.ingest_queue import IngestQueue
 from nurture.errors import ConfigurationError

@@ -42,7 +42,7 @@ class Face(StrEnum):
 _MODULES = {
     Face.PROBES: "nurture.web.probes",
     Face.EVENTS: "nurture.web.events",
-    Face.FEEDBACK: "nurture.web.feedback",
+    Face.FEEDBACK: "nurture.web.provider_reports",
     Face.API: "nurture.web.api",
     Face.PAGES: "nurture.web.pages",
     Face.STUDIO: "nurture.web.studio",

@@ -9,7 +9,7 @@ import pytest
 
 from nurture.engine.ingest import IncomingEvent, ingest
 from nurture.storage.database import Database
-from nurture.storage.standing import latest_event, people, queue
+from nurture.storage.figures import latest_event, people, queue
 from nurture.testing.house import ANA
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

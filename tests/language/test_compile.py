@@ -435,7 +435,7 @@ def test_a_story_begins_at_the_instant_it_says(project: dict[str, str], written:
 
 
 def test_distances_add_up() -> None:
-    from nurture.language.words import parse_moment
+    from nurture.language.values import parse_moment
 
     assert instant_of(parse_moment("+1d 2h"), NOW, "UTC") == NOW + timedelta(hours=26)
     assert instant_of(parse_moment("-2w"), NOW, "UTC") == NOW - timedelta(days=14)

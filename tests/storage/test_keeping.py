@@ -17,7 +17,7 @@ from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.retry import Attempt, Phase
 from nurture.domain.snapshot import ConsentChange, Outgoing, StageChange
 from nurture.errors import ConflictError, StorageError
-from nurture.storage import backup, contacts, duties, outbox, reports, revisions, schema, standing, suppressions
+from nurture.storage import backup, contacts, duties, figures, outbox, reports, revisions, schema, suppressions
 from nurture.storage.database import Database
 from nurture.storage.identities import Identity
 from nurture.storage.kept_mails import KeptMail
@@ -328,12 +328,12 @@ def test_the_queue_tells_what_waits_and_since_when(world: World) -> None:
     world.now += timedelta(minutes=1)
     before = world.now - timedelta(minutes=1)
     with world.database.read() as tx:
-        queue = standing.queue(tx, world.now)
+        queue = figures.queue(tx, world.now)
         assert (queue.due, queue.oldest_due, queue.unprocessed, queue.calls) == (1, before, 1, 1)
         assert (queue.ready, queue.oldest_ready, queue.held) == (1, world.now, 0)
-        assert standing.people(tx) == (2, 2)
-        assert standing.latest_event(tx) == before
-        assert standing.outcomes(tx, before, "cart") == {DeliveryState.SENT: 1}
+        assert figures.people(tx) == (2, 2)
+        assert figures.latest_event(tx) == before
+        assert figures.outcomes(tx, before, "cart") == {DeliveryState.SENT: 1}
 
 
 # --- copies

@@ -17,10 +17,10 @@ from nurture.domain.programme import Programme
 from nurture.domain.steps import MailKind
 from nurture.domain.timing import zone_of
 from nurture.engine.explain.dossier import Dossier, of_contact
+from nurture.engine.explain.fact_words import Clock, Told, Written, told
 from nurture.engine.explain.outside import why_not
-from nurture.engine.explain.standing import Place, coming, place, tells
+from nurture.engine.explain.place_in_campaign import Place, coming, place, tells
 from nurture.engine.explain.stops import cap_line
-from nurture.engine.explain.words import Clock, Told, Written, told
 from nurture.engine.revisions import Applied
 from nurture.errors import NurtureError
 from nurture.storage.contacts import find

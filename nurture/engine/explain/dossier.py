@@ -17,7 +17,7 @@ from nurture.domain.ledger import FactKind
 from nurture.domain.programme import Programme
 from nurture.domain.snapshot import Snapshot
 from nurture.domain.steps import MailKind
-from nurture.engine.explain.words import Written
+from nurture.engine.explain.fact_words import Written
 from nurture.engine.resident import Resident
 from nurture.engine.revisions import Applied
 from nurture.engine.simulate import World

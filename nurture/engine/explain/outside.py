@@ -19,7 +19,7 @@ from nurture.domain.event import Event
 from nurture.domain.ledger import Fact, FactKind
 from nurture.domain.programme import Programme
 from nurture.engine.explain.dossier import Dossier
-from nurture.engine.explain.words import Clock, Written, observed, told
+from nurture.engine.explain.fact_words import Clock, Written, observed, told
 
 MOMENT = timedelta(seconds=1)
 

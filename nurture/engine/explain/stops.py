@@ -12,7 +12,7 @@ from nurture.domain.flow import is_open
 from nurture.domain.programme import Cap, Programme
 from nurture.domain.steps import MailKind, OnCap, Send, Step
 from nurture.engine.explain.dossier import Dossier
-from nurture.engine.explain.words import Clock, Written, observed
+from nurture.engine.explain.fact_words import Clock, Written, observed
 
 
 def could_stop(

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from nurture.domain.campaign import Campaign, Goal
 from nurture.domain.steps import Branch, End, Goto, Send, Split, Step, Wait, WaitFor, WaitQuiet, WaitUntil
-from nurture.engine.words import start_words, step_words, stop_words
+from nurture.engine.programme_words import start_words, step_words, stop_words
 from nurture.language.problems import Problem
 
 DROP, LINE, PAD = 26.0, 17.0, 10.0  # pixels: the way down to the next card, a line of text, the room around it

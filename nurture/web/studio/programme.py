@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from nurture.domain.campaign import Campaign
 from nurture.domain.programme import Programme
-from nurture.engine.words import days_words, start_words
+from nurture.engine.programme_words import days_words, start_words
 from nurture.language.problems import Problem
 from nurture.storage.controls import paused_campaigns
 from nurture.storage.reports import stage_counts, standing

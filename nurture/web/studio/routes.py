@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nurture.domain.campaign import Campaign, CampaignStatus, EventStart, SegmentStart, StageStart
 from nurture.domain.programme import Programme
 from nurture.domain.steps import Move, Record
-from nurture.engine.words import move_words, start_words
+from nurture.engine.programme_words import move_words, start_words
 
 _NAMED = re.compile(r"(?<!not )in_stage\(([^)]*)\)")
 

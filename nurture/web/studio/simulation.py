@@ -18,7 +18,7 @@ from nurture.engine.simulation.stored import stored_person
 from nurture.engine.timeline import Line
 from nurture.errors import NurtureError
 from nurture.language.people import Person, instant_of
-from nurture.language.words import parse_instant, parse_moment
+from nurture.language.values import parse_instant, parse_moment
 from nurture.web.studio.desk import Desk
 
 MOST_EVENTS, MOST_LINES = 40, 400

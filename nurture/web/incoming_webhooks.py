@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from nurture.domain.incoming import WebhookSource
-from nurture.engine.incoming import WEBHOOK, Read, grant, read_webhook
+from nurture.engine.incoming_webhooks import WEBHOOK, Read, grant, read_webhook
 from nurture.intake.events import SignalError
 from nurture.intake.webhooks.read import message_of
 from nurture.intake.webhooks.signatures import is_genuine

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from nurture.engine.incoming import ill_formed
+from nurture.engine.incoming_webhooks import ill_formed
 from nurture.engine.protocols import replay
 from nurture.storage.contacts import find
 from nurture.storage.quarantine import held

@@ -1,4 +1,4 @@
-"""Marks: the gates and outcomes of mails, made durable together.
+"""The gates and outcomes of mails, made durable together.
 
 They share their commits: it halves them, and what comes of a mail is durable before the next gate on the same
 connection, so that no more than one mail per connection can end unknown.
@@ -14,28 +14,30 @@ from nurture.storage.deliveries import GateRequest, Hold, Key, gate, gated
 from nurture.storage.faults import DatabaseFault, Fault
 from nurture.storage.outcomes import Outcome, record_outcomes
 
-Mark = GateRequest | Outcome
+Write = GateRequest | Outcome
 ABOUT_A_ROW = frozenset({Fault.DUPLICATE, Fault.INVALID, Fault.OTHER})
 
 
-class MarkWriter:
+class DeliveryWriter:
     """Writes in the name of `owner`, in the database thread."""
 
     def __init__(self, database: Database, owner: str, clock: Callable[[], datetime]) -> None:
         self._database, self._owner, self._clock = database, owner, clock
 
-    def commit(self, marks: Sequence[Mark]) -> Sequence[bool | DatabaseFault]:
+    def commit(self, writes: Sequence[Write]) -> Sequence[bool | DatabaseFault]:
         """One transaction for all that waits; where that fails, gates and outcomes fail or succeed by themselves."""
-        gates = [mark for mark in marks if isinstance(mark, GateRequest)]
-        outcomes = [mark for mark in marks if isinstance(mark, Outcome)]
+        gates = [write for write in writes if isinstance(write, GateRequest)]
+        outcomes = [write for write in writes if isinstance(write, Outcome)]
         try:
             passed, written = self._write(gates, outcomes)
         except Exception as error:  # noqa: BLE001 - told to each of them as what it is
             fault = as_fault(error)
             ends = iter(self._outcomes_after(outcomes, fault))
             ways = iter(self._gates_after(gates, fault))
-            return [next(ways if isinstance(mark, GateRequest) else ends) for mark in marks]
-        return [(mark.contact_id, mark.seq) in (passed if isinstance(mark, GateRequest) else written) for mark in marks]
+            return [next(ways if isinstance(write, GateRequest) else ends) for write in writes]
+        return [
+            (write.contact_id, write.seq) in (passed if isinstance(write, GateRequest) else written) for write in writes
+        ]
 
     def _write(self, gates: Sequence[GateRequest], outcomes: Sequence[Outcome]) -> tuple[set[Key], set[Key]]:
         now = self._clock()

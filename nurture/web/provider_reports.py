@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from nurture.engine.webhooks import UnreachableError, Webhooks
+from nurture.engine.provider_reports import ProviderReports, UnreachableError
 from nurture.intake.feedback.providers import Provider
 from nurture.intake.feedback.signatures import ForgedError
 from nurture.web.access import WRONG_PER_MINUTE, Rates
@@ -23,23 +23,23 @@ def mount(web: FastAPI, site: Site) -> None:
     if not given:
         return
     site.limits.update({f"/webhooks/mail/{each}": MAX_REPORT for each in given})
-    rates, found = Rates(), list[Webhooks]()
+    rates, found = Rates(), list[ProviderReports]()
 
     @web.post("/webhooks/mail/{provider}", include_in_schema=False)
     async def take(request: Request, provider: str) -> Response:
         if provider not in given:
             raise Refusal(404, "There is nothing here.")
         if not found:
-            found.append(Webhooks(app.database, app.keyring, given))
-        webhooks, which = found[0], Provider(provider)
+            found.append(ProviderReports(app.database, app.keyring, given))
+        reports, which = found[0], Provider(provider)
         client = f"{provider} {request.client.host if request.client else ''}"
         rates.look(client, WRONG_PER_MINUTE, app.clock.monotonic())
         headers = dict(request.headers)
         try:
-            webhooks.look(which, headers)
+            reports.look(which, headers)
             body = await read_body(request.scope, request.receive, MAX_REPORT)
             programme = (await site.threads.run(app.applied)).programme
-            effects = await site.threads.run(webhooks.take, which, headers, body, programme, site.now)
+            effects = await site.threads.run(reports.take, which, headers, body, programme, site.now)
         except ForgedError as error:
             rates.take(client, WRONG_PER_MINUTE, app.clock.monotonic())
             site.journal.warning("report refused", provider=provider, why=str(error))

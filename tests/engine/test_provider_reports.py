@@ -12,7 +12,7 @@ import pytest
 
 from nurture.domain.contact import Consent, SuppressionReason
 from nurture.domain.tokens import Purpose
-from nurture.engine.webhooks import MOST_FETCHED, UnreachableError, Webhooks, fetch_from_amazon
+from nurture.engine.provider_reports import MOST_FETCHED, ProviderReports, UnreachableError, fetch_from_amazon
 from nurture.intake.feedback.providers import Provider
 from nurture.intake.feedback.signatures import ForgedError
 from nurture.storage.contacts import find
@@ -52,7 +52,7 @@ class Desk:
     def __init__(self, house: House) -> None:
         self.house, self.amazon = house, AMAZON
         AMAZON.asked.clear()
-        self.webhooks = Webhooks(house.database, house.app.keyring, SECRETS, AMAZON.fetch)
+        self.reports = ProviderReports(house.database, house.app.keyring, SECRETS, AMAZON.fetch)
 
     def take(self, provider: Provider, body: Any, headers: Mapping[str, str] | None = None) -> dict[str, int]:
         octets = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -65,7 +65,7 @@ class Desk:
             given = SENDGRID.headers(self.house.now, octets)
         lowered = {name.lower(): value for name, value in given.items()}
         programme = self.house.app.applied().programme
-        effects = self.webhooks.take(provider, lowered, octets, programme, self.house.now)
+        effects = self.reports.take(provider, lowered, octets, programme, self.house.now)
         self.house.drain()
         return dict(effects)
 

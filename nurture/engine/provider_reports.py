@@ -43,7 +43,7 @@ class UnreachableError(Exception):
     """Amazon cannot be asked: the report shall come again."""
 
 
-class Webhooks:
+class ProviderReports:
     """Takes reports; safe to use from several threads. `fetch` gets certificates and confirms subscriptions."""
 
     def __init__(

@@ -13,8 +13,8 @@ from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.programme import Programme
 from nurture.domain.steps import Send, WaitFor, WaitQuiet, WaitUntil
 from nurture.engine.explain.dossier import Dossier
+from nurture.engine.explain.fact_words import Clock, Told, Written, told
 from nurture.engine.explain.stops import could_stop
-from nurture.engine.explain.words import Clock, Told, Written, told
 from nurture.engine.resident import Resident
 
 HORIZON = timedelta(days=400)  # how far ahead is looked: a year, and the birthday after it
