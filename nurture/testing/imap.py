@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import socketserver
-from threading import Thread
-from typing import Self
+
+from nurture.testing.listener import Serving
 
 PASSWORD = "imap secret"
 
 
-class ImapServer:
+class ImapServer(Serving):
     """`mails` by UID; `seen` are those marked so, `gone` those deleted meanwhile; `said` are the commands."""
 
     def __init__(self, *mails: bytes) -> None:
@@ -33,10 +33,10 @@ class ImapServer:
                     if command == "LOGOUT":
                         return
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = Thread(target=self._server.serve_forever, daemon=True)
-        self.port = self._server.server_address[1]
+        tcp = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        tcp.daemon_threads = True
+        super().__init__(tcp)
+        self.port = tcp.server_address[1]
 
     def answer(self, command: str) -> list[bytes]:
         """The untagged lines of an answer."""
@@ -57,12 +57,3 @@ class ImapServer:
         if found := re.match(r"UID STORE (\d+) \+FLAGS\.SILENT \(\\Seen\)", command):
             self.seen.add(int(found[1]))
         return []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

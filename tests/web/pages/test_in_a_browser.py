@@ -11,6 +11,7 @@ from nurture.domain.tokens import Purpose
 from nurture.engine import signup
 from nurture.testing.browser import DESK, PHONE, Browser, browsing, by_keyboard, faults
 from nurture.testing.house import House
+from nurture.testing.signup import CONFIRM, PROJECT
 from nurture.testing.site import Served
 
 pytestmark = pytest.mark.lab
@@ -20,28 +21,12 @@ start: {event: Signed Up}
 steps:
   - {id: hello, send: hello}
 """
-CONFIRM = """\
-campaign: confirm
-start: {manual: true}
-steps:
-  - {id: ask, send: ask, kind: transactional, late: drop after 1 day}
-"""
 ASK = """\
 ---
 subject: Was it you?
 preheader: Somebody gave this address in our sign-up form, with these words
 ---
 <p><a href="{{ confirm_url }}">Yes</a></p>
-"""
-PROJECT = """\
-forms:
-  news:
-    event: Newsletter Subscribed
-    confirm: confirm
-    topics: [tips, offers]
-    fields: [first_name]
-    texts:
-      en: {title: Our letters, wording: I would like your letters., thanks: Good to have you.}
 """
 NEA = "nea@people.example"
 SCREENS = pytest.mark.parametrize(

@@ -13,26 +13,10 @@ from nurture.domain.contact import Consent, Contact, SuppressionReason
 from nurture.engine.people import suppress
 from nurture.storage.contacts import export, find
 from nurture.testing.house import ANA, House
+from nurture.testing.signup import CONFIRM, PROJECT
 from nurture.testing.site import Served
 
 NEW = "new@people.example"
-PROJECT = """\
-forms:
-  news:
-    event: Newsletter Subscribed
-    confirm: confirm
-    topics: [tips, offers]
-    fields: [first_name]
-    texts:
-      en: {title: Our letters, wording: I would like your letters., thanks: Good to have you.}
-      fi: {title: Kirjeemme, wording: Haluan kirjeitänne., thanks: Mukavaa.}
-"""
-CONFIRM = """\
-campaign: confirm
-start: {manual: true}
-steps:
-  - {id: ask, send: ask, kind: transactional, late: drop after 1 day}
-"""
 HERE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # says nothing about SQL
 ASK = """\
 ---
