@@ -24,8 +24,15 @@ REJECTS_SHOWN = 10
 
 @click.command("import", cls=Command)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path))
-@click.option("--map", "maps", multiple=True, metavar="COLUMN=FIELD",
-              help="What a column fills: email, stage, ..., an attribute's name, or - to leave it out.")  # fmt: skip
+@click.option("--from", "origin", type=click.Choice(("hubspot", "klaviyo", "listmonk", "mailchimp", "csv")),
+              help="Which tool wrote it, where its header does not tell; csv for none.")  # fmt: skip
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="COLUMN=FIELD",
+    help="What a column fills: email, stage, ..., an attribute's name ([] behind it: a list), or - for nothing.",
+)
 @click.option("--consent", metavar="SOURCE", help="Where and how these people agreed to get mail.")
 @click.option("--no-consent", is_flag=True, help="They did not agree: only transactional mail.")
 @click.option("--enrol", metavar="CAMPAIGN", help="Put all of them into this campaign.")
@@ -36,6 +43,7 @@ REJECTS_SHOWN = 10
 def import_(
     session: Session,
     file: Path,
+    origin: str | None,
     maps: tuple[str, ...],
     consent: str | None,
     no_consent: bool,
@@ -55,7 +63,7 @@ def import_(
 
     if consent is not None and no_consent:
         raise click.UsageError("--consent and --no-consent do not go together")
-    source = look_at(file)
+    source = look_at(file, origin)
     source = replace(source, columns=remap(source.columns, _wishes_of(maps)))
     say(_columns(source))
     if consent is None and not no_consent and not dry_run:
@@ -71,13 +79,14 @@ def import_(
     if dry_run or not yes:
         rehearsed = rehearse(database, source, wishes, now)
         if dry_run:
-            answer(_plain(rehearsed, done=False), lambda: _tell(rehearsed, wishes, done=False), _problems(rehearsed))
+            data = _plain(source, rehearsed, done=False)
+            answer(data, lambda: _tell(rehearsed, wishes, done=False), _problems(rehearsed))
             return
         _tell(rehearsed, wishes, done=False, to=say)
         confirm(f"Import {plural(rehearsed.rows - rehearsed.refused, 'row')}?", yes)
     with _progress(session) as progress:
         taken = take_in(database, source, wishes, now, progress)
-    answer(_plain(taken, done=True), lambda: _tell(taken, wishes, done=True), _problems(taken))
+    answer(_plain(source, taken, done=True), lambda: _tell(taken, wishes, done=True), _problems(taken))
 
 
 def _wishes_of(maps: tuple[str, ...]) -> Mapping[str, str]:
@@ -95,7 +104,7 @@ def _wishes_of(maps: tuple[str, ...]) -> Mapping[str, str]:
 def _wishes(session: Session, source: ContactFile, consent: str | None, enrol: str | None) -> Wishes:
     from nurture.engine.contact_import import Wishes
     from nurture.engine.people import unknown_campaign
-    from nurture.intake.columns import Target
+    from nurture.intake.origins import Target
 
     stages: dict[str, str] = {}
     if enrol is not None or any(column.target is Target.STAGE for column in source.columns):
@@ -111,9 +120,12 @@ def _wishes(session: Session, source: ContactFile, consent: str | None, enrol: s
 def _columns(source: ContactFile) -> str:
     origin = {"csv": "a CSV file"}.get(source.origin, f"an export of {source.origin.capitalize()}")
     head = f"{strong(source.path.name)}: {origin}, {source.encoding}, columns parted by {source.delimiter!r}"
-    status = f"\nIts name says: {source.status.value}" if source.status is not None else ""
-    rows = [(column.header, column.meaning, ", ".join(column.samples)) for column in source.columns]
-    return f"{head}{status}\n{table(('column', 'is taken for', 'as in'), rows)}"
+    status = f"\nSaid of everybody in it: {source.status.value}" if source.status is not None else ""
+    used = [column for column in source.columns if not column.is_left_out]
+    rows = [(column.header, column.meaning, ", ".join(column.samples)) for column in used]
+    left_out = ", ".join(column.header or "(no name)" for column in source.columns if column.is_left_out)
+    end = f"\n{faint(f'Left out: {left_out}. --map COLUMN=FIELD takes one in.')}" if left_out else ""
+    return f"{head}{status}\n{table(('column', 'is taken for', 'as in'), rows)}{end}"
 
 
 @contextmanager
@@ -132,10 +144,21 @@ def _progress(session: Session) -> Iterator[Callable[[int], None]]:
         yield lambda rows: bar.update(task, completed=rows)
 
 
-def _plain(taken: Taken, done: bool) -> dict[str, Any]:
+def _plain(source: ContactFile, taken: Taken, done: bool) -> dict[str, Any]:
     data = asdict(taken)
     del data["rejected"]
-    return {**data, "unchanged": taken.unchanged, "notes": dict(taken.notes), "done": done}
+    return {
+        **data,
+        "unchanged": taken.unchanged,
+        "notes": dict(taken.notes),
+        "done": done,
+        "from": source.origin,
+        "says": source.status.value if source.status is not None else None,
+        "columns": {
+            column.header: None if column.is_left_out else column.name or column.target.value
+            for column in source.columns
+        },
+    }
 
 
 def _problems(taken: Taken) -> list[dict[str, Any]]:

@@ -163,6 +163,7 @@ def _chunk(
             row.locale,
             _stage(row.stage, wishes, taken.notes) if row.stage is not None else None,
             _consent(row, wishes),
+            row.consent_at,
         )
         for row in people
     ]

@@ -6,35 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 
 from nurture.errors import NurtureError
+from nurture.intake.origins import CSV, ORIGINS, REPEATABLE, Kind, Target, origin_of
 
 SAMPLES = 3
-
-
-class Target(StrEnum):
-    """What a column fills. `attribute` needs a name."""
-
-    EMAIL = "email"
-    EXTERNAL_ID = "external_id"
-    ZONE = "zone"
-    LOCALE = "locale"
-    STAGE = "stage"
-    CONSENT = "consent"
-    CONSENT_AT = "consent_at"
-    CREATED_AT = "created_at"
-    ATTRIBUTE = "attribute"
-    ATTRIBUTES = "attributes"
-    IGNORE = "ignore"
-
-
-class Kind(StrEnum):
-    """How the values of an attribute are read."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    YES_NO = "yes or no"
+LIST_MARK = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +25,25 @@ class Column:
     samples: tuple[str, ...] = ()
 
     @property
+    def is_left_out(self) -> bool:
+        return self.target is Target.IGNORE
+
+    @property
     def meaning(self) -> str:
         """What becomes of the column, in a few words."""
         if self.target is Target.ATTRIBUTE:
             return f"contact.{self.name}" + (f" ({self.kind.value})" if self.kind is not Kind.TEXT else "")
-        if self.target is Target.IGNORE:
-            return "left out"
-        return {Target.ATTRIBUTES: "attributes, as JSON"}.get(self.target, self.target.value)
+        return _MEANT.get(self.target, self.target.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A tool that writes such files, known by headers only it uses."""
-
-    name: str
-    signature: frozenset[str]
-
-
-ORIGINS = (
-    Origin("mailchimp", frozenset({"member rating", "leid", "euid"})),
-    Origin("klaviyo", frozenset({"klaviyo id"})),
-    Origin("klaviyo", frozenset({"email marketing consent"})),
-    Origin("hubspot", frozenset({"record id", "lifecycle stage"})),
-    Origin("hubspot", frozenset({"record id", "marketing contact status"})),
-    Origin("listmonk", frozenset({"uuid", "attributes", "status"})),
-    Origin("listmonk", frozenset({"email", "name", "attributes"})),
-)
-
+_MEANT = {
+    Target.ATTRIBUTES: "attributes, as JSON",
+    Target.CONSENT_AT: "when they agreed",
+    Target.LISTS: "contact.lists (list), and consent",
+    Target.OPTED_OUT: "who opted out",
+    Target.BOUNCED: "whose address is dead",
+    Target.SUPPRESSED: "who is suppressed, and why",
+}
 _EMAIL = ("email", "e mail", "email address", "e mail address", "mail", "subscriber email", "primary email")
 _MEANINGS: dict[Target, tuple[str, ...]] = {
     Target.EMAIL: _EMAIL,
@@ -88,22 +57,21 @@ _MEANINGS: dict[Target, tuple[str, ...]] = {
         "consent", "email marketing consent", "accepts email marketing", "accepts marketing", "email consent",
         "marketing consent", "opt in", "subscribed",
     ),
-    Target.CONSENT_AT: ("consent at", "email marketing consent timestamp", "optin time", "confirm time"),
-    Target.CREATED_AT: ("created at", "create date", "date added", "signup date", "first active"),
+    Target.CONSENT_AT: ("consent at", "consent timestamp", "confirm time", "optin time"),
+    Target.OPTED_OUT: ("opted out", "unsubscribed", "email opt out", "optout"),
     Target.ATTRIBUTES: ("attributes",),
-    Target.IGNORE: (
-        "member rating", "optin ip", "confirm ip", "gmtoff", "dstoff", "leid", "euid", "last changed", "updated at",
-        "marketing contact status", "contact owner", "associated company ids", "unsub time", "clean time",
-    ),
+    Target.IGNORE: ("last changed", "updated at"),
 }  # fmt: skip
 _KNOWN = {word: target for target, words in _MEANINGS.items() for word in words}
-_STATUS_MEANS_CONSENT = {"listmonk", "mailchimp"}
+_RANK = {word: rank for words in _MEANINGS.values() for rank, word in enumerate(words)}
+_LISTS = frozenset({"tags", "lists"})
 
 _ALIASES = {
     "firstname": "first_name", "fname": "first_name", "given_name": "first_name", "forename": "first_name",
     "lastname": "last_name", "lname": "last_name", "surname": "last_name", "family_name": "last_name",
     "phone_number": "phone", "mobile": "phone", "date_of_birth": "birthday", "birth_date": "birthday",
     "cc": "country", "postcode": "postal_code", "zip": "postal_code", "zip_code": "postal_code",
+    "created_at": "signed_up_at",
 }  # fmt: skip
 
 # Digits that are names, not amounts: adding them up would be nonsense, and leading zeros matter.
@@ -113,35 +81,38 @@ _YES_NO = frozenset({"true", "false", "yes", "no"})
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
 
 
-def guess(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, tuple[Column, ...]]:
+def guess(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], origin: str | None = None
+) -> tuple[str, tuple[Column, ...]]:
     """Where a file seems to come from ("klaviyo", ... or "csv"), and its columns, from headers and a few rows.
 
-    A target is given to the first column that fits; a later one becomes an attribute.
+    `origin` says so where it is known. Of several columns that fit a target the one with the surest name gets it (your
+    own id before another tool's, the time of confirming before that of asking); the others become attributes.
     """
     plain = [normalised(header) for header in headers]
-    present = set(plain)
-    origin = next((known.name for known in ORIGINS if known.signature <= present), "csv")
-    taken: set[Target] = set()
+    origin = origin or origin_of(frozenset(plain))
+    samples = [[row[index].strip() for row in rows if index < len(row) and row[index].strip()]
+               for index in range(len(headers))]  # fmt: skip
+    targets = [_target(word, origin, values) for word, values in zip(plain, samples, strict=True)]
+    best: dict[Target, int] = {}
+    for index, target in enumerate(targets):
+        if target not in best or _RANK.get(plain[index], 0) < _RANK.get(plain[best[target]], 0):
+            best[target] = index
     columns = []
-    for index, header in enumerate(headers):
-        values = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
-        target = _target(plain[index], origin, values, taken)
-        if target not in {Target.ATTRIBUTE, Target.IGNORE}:
-            taken.add(target)
-        columns.append(_column(header, target, values))
-    return origin, tuple(_with_email(columns, rows, taken))
+    for index, (header, target) in enumerate(zip(headers, targets, strict=True)):
+        if target not in REPEATABLE and best[target] != index:
+            target = Target.ATTRIBUTE  # noqa: PLW2901
+        columns.append(_column(header, target, samples[index]))
+    return origin, tuple(_with_email(columns, rows, set(targets)))
 
 
-def _target(plain: str, origin: str, values: Sequence[str], taken: set[Target]) -> Target:
+def _target(plain: str, origin: str, values: Sequence[str]) -> Target:
     if not plain:
         return Target.IGNORE
-    if plain == "status" and origin in _STATUS_MEANS_CONSENT:
-        target = Target.CONSENT
-    elif plain == "attributes" and not all(value.startswith("{") for value in values):
-        target = Target.ATTRIBUTE
-    else:
-        target = _KNOWN.get(plain, Target.ATTRIBUTE)
-    return Target.ATTRIBUTE if target in taken and target is not Target.IGNORE else target
+    if plain == "attributes" and not all(value.startswith("{") for value in values):
+        return Target.ATTRIBUTE
+    theirs = ORIGINS[origin].meanings if origin != CSV else {}
+    return theirs.get(plain) or _KNOWN.get(plain, Target.ATTRIBUTE)
 
 
 def _with_email(columns: list[Column], rows: Sequence[Sequence[str]], taken: set[Target]) -> list[Column]:
@@ -160,8 +131,9 @@ def _column(header: str, target: Target, values: Sequence[str], name: str = "") 
     samples = tuple(value[:40] for value in dict.fromkeys(values))[:SAMPLES]
     if target is not Target.ATTRIBUTE:
         return Column(header, target, samples=samples)
-    name = name or attribute_name(header)
-    return Column(header, target, name, _kind(name, values), samples)
+    is_list = name.endswith(LIST_MARK) or normalised(name or header) in _LISTS
+    name = attribute_name(name or header)
+    return Column(header, target, name, Kind.LIST if is_list else _kind(name, values), samples)
 
 
 def _kind(name: str, values: Sequence[str]) -> Kind:
@@ -173,7 +145,7 @@ def _kind(name: str, values: Sequence[str]) -> Kind:
 
 
 def remap(columns: Sequence[Column], wishes: Mapping[str, str]) -> tuple[Column, ...]:
-    """The columns with somebody's wishes: header -> target, attribute name, or `-` to leave it out.
+    """The columns with somebody's wishes: header -> target, attribute name (a list with `[]` behind), or `-`: left out.
 
     Raises NurtureError for a header the file does not have, and for two columns with one target.
     """
@@ -187,7 +159,7 @@ def remap(columns: Sequence[Column], wishes: Mapping[str, str]) -> tuple[Column,
     seen: dict[str, str] = {}
     for column in changed:
         what = column.name if column.target is Target.ATTRIBUTE else column.target.value
-        if column.target is not Target.IGNORE and what in seen:
+        if column.target not in REPEATABLE - {Target.ATTRIBUTE} and what in seen:
             raise NurtureError(
                 f'the columns "{seen[what]}" and "{column.header}" both fill {what}; '
                 f'leave one out with --map "{column.header}=-"'
@@ -201,10 +173,9 @@ def _wished(column: Column, wish: str | None) -> Column:
         return column
     if wish in {"-", "ignore"}:
         return Column(column.header, Target.IGNORE, samples=column.samples)
-    name = wish.removeprefix("contact.")
-    if name in set(Target) - {Target.ATTRIBUTE}:
-        return Column(column.header, Target(name), samples=column.samples)
-    return _column(column.header, Target.ATTRIBUTE, column.samples, attribute_name(name))
+    if wish in set(Target) - {Target.ATTRIBUTE}:
+        return Column(column.header, Target(wish), samples=column.samples)
+    return _column(column.header, Target.ATTRIBUTE, column.samples, wish.removeprefix("contact."))
 
 
 def normalised(header: str) -> str:

@@ -16,7 +16,9 @@ from typing import Any
 from nurture.domain.contact import Consent, SuppressionReason
 from nurture.domain.frozen import frozen
 from nurture.intake.addresses import address_problem
-from nurture.intake.columns import Column, Kind, Target, guess
+from nurture.intake.columns import Column, guess, normalised
+from nurture.intake.consents import NOTHING_SAID, Said, lists_in, no_of, status_of, strongest, words_in
+from nurture.intake.origins import NOES, ORIGINS, REPEATABLE, Kind, Target
 from nurture.intake.text_file import UnreadableFile, encoding_of, lines
 from nurture.intake.whereabouts import known_locale, known_zone
 
@@ -24,18 +26,6 @@ MAX_COLUMNS = 500
 LOOKED_AT = 200
 NOWHERE = -1  # the place of a column that the file has not
 DELIMITERS = ",;\t|"
-
-_GRANTED = {"subscribed", "granted", "yes", "true", "1", "opted in", "opted_in", "enabled", "confirmed", "active"}
-_WITHDRAWN = {"unsubscribed", "withdrawn", "no", "false", "0", "opted out", "opted_out", "optedout"}
-_NONE = {"", "never subscribed", "never_subscribed", "none", "unconfirmed", "pending", "non-subscribed", "unknown"}
-_SUPPRESSED = {
-    "cleaned": SuppressionReason.BOUNCED,
-    "bounced": SuppressionReason.BOUNCED,
-    "blocklisted": SuppressionReason.MANUAL,
-    "suppressed": SuppressionReason.MANUAL,
-    "complained": SuppressionReason.COMPLAINED,
-    "spam": SuppressionReason.COMPLAINED,
-}
 
 
 @frozen
@@ -51,7 +41,6 @@ class ContactRow:
     stage: str | None = None
     consent: Consent | None = None
     consent_at: datetime | None = None
-    created_at: datetime | None = None
     suppressed: SuppressionReason | None = None
 
 
@@ -81,8 +70,11 @@ class ContactFile:
         return any(column.target is Target.CONSENT for column in self.columns)
 
 
-def look_at(path: Path) -> ContactFile:
-    """Find out what a file is, from its name, its header and its first rows. Raises UnreadableFile."""
+def look_at(path: Path, origin: str | None = None) -> ContactFile:
+    """Find out what a file is, from its name, its header and its first rows. Raises UnreadableFile.
+
+    `origin` says which tool wrote it ("csv" for none), where its header does not.
+    """
     encoding = encoding_of(path)
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         source = lines(file, str(path))
@@ -101,22 +93,10 @@ def look_at(path: Path) -> ContactFile:
         reader = csv.reader(source, delimiter=delimiter)
         with contextlib.suppress(csv.Error):  # such a row is named when the file is read
             looked.extend(row for row in islice(reader, LOOKED_AT) if row)
-    origin, columns = guess([header.strip() for header in headers], looked)
-    return ContactFile(path, encoding, delimiter, origin, columns, _status_in_name(path.name, origin))
-
-
-def _status_in_name(name: str, origin: str) -> Consent | SuppressionReason | None:
-    """Mailchimp exports one file per status, and only the name of the file tells which."""
-    if origin != "mailchimp":
-        return None
-    lowered = name.lower()
-    if lowered.startswith(("unsubscribed", "unsub")):
-        return Consent.WITHDRAWN
-    if lowered.startswith("cleaned"):
-        return SuppressionReason.BOUNCED
-    if lowered.startswith(("non-subscribed", "nonsubscribed", "non_subscribed")):
-        return Consent.NONE
-    return Consent.GRANTED if lowered.startswith("subscribed") else None
+    origin, columns = guess([header.strip() for header in headers], looked, origin)
+    known, present = ORIGINS.get(origin), frozenset(map(normalised, headers))
+    status = known.said_of_all(present, path.name) if known is not None else None
+    return ContactFile(path, encoding, delimiter, origin, columns, status)
 
 
 def read_contacts(source: ContactFile) -> Iterator[ContactRow | Rejected]:
@@ -139,8 +119,7 @@ def read_contacts(source: ContactFile) -> Iterator[ContactRow | Rejected]:
                 yield read(line, cells)
 
 
-OTHERS = (Target.ATTRIBUTES, Target.ZONE, Target.LOCALE, Target.STAGE, Target.CONSENT, Target.CONSENT_AT,
-          Target.CREATED_AT)  # fmt: skip
+OTHERS = (Target.ATTRIBUTES, Target.ZONE, Target.LOCALE, Target.STAGE, Target.CONSENT, Target.CONSENT_AT, Target.LISTS)
 
 
 class _Reader:
@@ -152,7 +131,7 @@ class _Reader:
         places: dict[Target, int] = {
             column.target: place
             for place, column in reversed(list(enumerate(source.columns)))
-            if column.target not in {Target.ATTRIBUTE, Target.IGNORE}
+            if column.target not in REPEATABLE
         }
         self._email, self._external_id = places.get(Target.EMAIL, NOWHERE), places.get(Target.EXTERNAL_ID, NOWHERE)
         self._others = [places.get(target, NOWHERE) for target in OTHERS]
@@ -161,8 +140,9 @@ class _Reader:
         self._typed = [
             (place, column.name, column.kind) for place, column in attributes if column.kind is not Kind.TEXT
         ]
-        self._plain = not places.keys() - {Target.EMAIL, Target.EXTERNAL_ID}
-        self._unsaid = _status(source, None)
+        self._noes = [(place, column.target) for place, column in enumerate(source.columns) if column.target in NOES]
+        self._plain = not places.keys() - {Target.EMAIL, Target.EXTERNAL_ID} and not self._noes
+        self._unsaid = _unsaid(source)
 
     def __call__(self, line: int, cells: list[str]) -> ContactRow | Rejected:
         """`cells` are stripped, and not all empty."""
@@ -189,12 +169,19 @@ class _Reader:
         if email is not None and (problem := address_problem(email)):
             return Rejected(line, problem, email)
         if self._plain:
-            consent, suppressed = self._unsaid
-            return ContactRow(line, email, external_id, attributes, None, None, None, consent, suppressed=suppressed)
-        more, zone, locale, stage, said, consent_at, created_at = [cells[place] for place in self._others]
+            said = self._unsaid
+            return ContactRow(line, email, external_id, attributes, consent=said.consent, suppressed=said.suppressed)
+        more, zone, locale, stage, status, consent_at, lists = [cells[place] for place in self._others]
         if more:
             attributes = {**_json_object(more), **attributes}
-        consent, suppressed = _status(self._source, said) if said else self._unsaid
+        said = status_of(status) if status else self._unsaid
+        if lists:
+            names, by_lists = lists_in(lists)
+            attributes["lists"] = names
+            said = strongest(said, by_lists) if by_lists is not None else said
+        for place, target in self._noes:
+            if cells[place]:
+                said = strongest(said, no_of(target, cells[place]))
         return ContactRow(
             line,
             email,
@@ -203,15 +190,16 @@ class _Reader:
             known_zone(zone) if zone else None,
             known_locale(locale) if locale else None,
             stage or None,
-            consent,
+            said.consent,
             _instant(consent_at) if consent_at else None,
-            _instant(created_at) if created_at else None,
-            suppressed,
+            said.suppressed,
         )
 
 
-def typed(value: str, kind: Kind) -> str | int | float | bool:
+def typed(value: str, kind: Kind) -> str | int | float | bool | list[str]:
     """A cell as its column's kind; text where it does not fit, so that nothing is lost."""
+    if kind is Kind.LIST:
+        return words_in(value)
     if kind is Kind.YES_NO and value.lower() in {"true", "yes", "false", "no"}:
         return value.lower() in {"true", "yes"}
     if kind is Kind.NUMBER and re.fullmatch(r"-?[0-9]{1,15}", value):
@@ -221,19 +209,13 @@ def typed(value: str, kind: Kind) -> str | int | float | bool:
     return value
 
 
-def _status(source: ContactFile, value: str | None) -> tuple[Consent | None, SuppressionReason | None]:
-    if value is None:
-        if isinstance(source.status, SuppressionReason):
-            return None, source.status
-        # A blank in a column of consents is no yes.
-        return (Consent.NONE if source.tells_consent else source.status), None
-    word = value.casefold()
-    if word in _SUPPRESSED:
-        return None, _SUPPRESSED[word]
-    for words, consent in ((_GRANTED, Consent.GRANTED), (_WITHDRAWN, Consent.WITHDRAWN), (_NONE, Consent.NONE)):
-        if word in words:
-            return consent, None
-    raise ValueError(f"consent is not understood; write subscribed, unsubscribed or none\n{value}")
+def _unsaid(source: ContactFile) -> Said:
+    """What a row says whose own column of consents says nothing: a blank there is no yes."""
+    if isinstance(source.status, SuppressionReason):
+        return Said(suppressed=source.status)
+    if source.status is not Consent.WITHDRAWN and source.tells_consent:
+        return Said(Consent.NONE)
+    return Said(source.status) if source.status is not None else NOTHING_SAID
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,17 +22,20 @@ from nurture.storage.addresses import address_hash, canonical, domain_of
 from nurture.storage.database import Transaction
 from nurture.storage.queue import wake
 from nurture.storage.tables import imports
-from nurture.storage.types import dump_json, sql
+from nurture.storage.types import dump_json, micros, sql
 
 COLUMNS = ("place", "email", "email_key", "address_key", "domain", "external_id", "attributes", "zone", "locale",
-           "stage", "consent", "said")  # fmt: skip
+           "stage", "consent", "consent_at", "said")  # fmt: skip
 
 _CONSENT = {consent: consent.value for consent in Consent}  # asking the member takes longer than all else of a line
 
 
 @frozen
 class ImportedContact:
-    """One line. `consent` granted counts only for those who never said anything; withdrawn counts always."""
+    """One line. `consent` granted counts only for those who never said anything; withdrawn counts always.
+
+    `consent_at` is when she agreed, now if not known; a no counts from now on.
+    """
 
     email: str | None
     external_id: str | None = None
@@ -41,6 +44,7 @@ class ImportedContact:
     locale: str | None = None
     stage: str | None = None
     consent: Consent = Consent.NONE
+    consent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def import_contacts(
     Attributes are merged. A stage is set only on creation, a zone or locale only where one is given; two lines for one
     person are taken in order. `enrols` False: what new people are already starts no campaign.
     """
-    rows, refused, clashes = _rows(tx, lines)
+    rows, refused, clashes = _rows(tx, lines, now)
     _stage(tx, rows)
     ids, stages = _any(rows, "external_id"), _any(rows, "stage")
     said = _any(rows, "consent", nothing=Consent.NONE.value)
@@ -91,7 +95,7 @@ def _any(rows: Sequence[tuple[Any, ...]], name: str, *, nothing: str | None = No
     return any(row[place] != nothing for row in rows)
 
 
-def _rows(tx: Transaction, lines: Iterable[ImportedContact]) -> tuple[list[tuple[Any, ...]], int, int]:
+def _rows(tx: Transaction, lines: Iterable[ImportedContact], now: datetime) -> tuple[list[tuple[Any, ...]], int, int]:
     """Staged rows in the order of addresses, one a person; how many lines were refused, how many foreign ids clash."""
     people: dict[str, ImportedContact] = {}
     taken: dict[str, str] = {}
@@ -118,17 +122,18 @@ def _rows(tx: Transaction, lines: Iterable[ImportedContact]) -> tuple[list[tuple
             email, key, hashed, domain = email.strip(), name, address_hash(secret, name), domain_of(name)
         rows.append(
             (place, email, key, hashed, domain, line.external_id, dump_json(line.attributes), line.zone, line.locale,
-             line.stage, _CONSENT[line.consent], 0)
+             line.stage, _CONSENT[line.consent], _agreed_at(tx, line, now), 0)
         )  # fmt: skip
     return rows, refused, clashes
 
 
 def _without_external(line: ImportedContact) -> ImportedContact:
-    return ImportedContact(line.email, None, line.attributes, line.zone, line.locale, line.stage, line.consent)
+    return replace(line, external_id=None)
 
 
 def _later(first: ImportedContact, then: ImportedContact) -> ImportedContact:
     """Two lines about one person: the later one wins, field by field."""
+    saying = then if then.consent is not Consent.NONE else first
     return ImportedContact(
         then.email,
         then.external_id or first.external_id,
@@ -136,8 +141,17 @@ def _later(first: ImportedContact, then: ImportedContact) -> ImportedContact:
         then.zone or first.zone,
         then.locale or first.locale,
         then.stage or first.stage,
-        then.consent if then.consent is not Consent.NONE else first.consent,
+        saying.consent,
+        saying.consent_at,
     )
+
+
+def _agreed_at(tx: Transaction, line: ImportedContact, now: datetime) -> int | str | None:
+    """As the staging table has it: nobody agreed in the future."""
+    if line.consent_at is None or line.consent is not Consent.GRANTED:
+        return None
+    at = min(line.consent_at, now)
+    return micros(at) if tx.dialect == "sqlite" else at.isoformat()
 
 
 def _stage(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -146,7 +160,7 @@ def _stage(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
             CREATE TEMPORARY TABLE IF NOT EXISTS staged (
                 place INTEGER PRIMARY KEY, email TEXT, email_key TEXT, address_key TEXT, domain TEXT, external_id TEXT,
                 attributes TEXT NOT NULL, zone TEXT, locale TEXT, stage TEXT, consent TEXT NOT NULL,
-                said INTEGER NOT NULL
+                consent_at {_instant_type(tx)}, said INTEGER NOT NULL
             ) {"ON COMMIT DROP" if tx.dialect == "postgresql" else ""}
         """)
     )
@@ -212,7 +226,8 @@ _STAGES = """
 """
 _CONSENTS = """
     INSERT INTO consents (contact_id, at, granted, source)
-    SELECT c.id, :now, s.said > 0, :source FROM staged AS s JOIN contacts AS c ON {found} WHERE s.said <> 0
+    SELECT c.id, CASE WHEN s.said > 0 AND s.consent_at IS NOT NULL THEN s.consent_at ELSE :now END, s.said > 0, :source
+    FROM staged AS s JOIN contacts AS c ON {found} WHERE s.said <> 0
 """
 
 

@@ -221,6 +221,19 @@ def test_imported_people_enter_a_campaign_only_by_name(applied: Shop, make_csv: 
     assert "1 mail sent" in applied("run", "--once").stdout
 
 
+def test_an_import_says_what_it_leaves_out_and_takes_its_origin_by_hand(
+    applied: Shop, make_csv: Callable[[str], Path]
+) -> None:
+    path = str(make_csv('Email Address,NOTES,TAGS\nana@example.com,x,"a,b"\n'))
+    command = ("import", path, "--from", "mailchimp", "--no-consent", "--dry-run")
+    told = applied(*command).stderr
+    assert "an export of Mailchimp" in told
+    assert "TAGS           contact.tags (list)" in told
+    assert "Left out: NOTES. --map COLUMN=FIELD takes one in." in told
+    data = applied.json(*command)["data"]
+    assert (data["from"], data["columns"]) == ("mailchimp", {"Email Address": "email", "NOTES": None, "TAGS": "tags"})
+
+
 def test_columns_can_be_mapped_by_hand(applied: Shop, make_csv: Callable[[str], Path]) -> None:
     path = str(make_csv("email,Kundennr,Notiz\nana@example.com,K-1,secret\n"))
     applied("import", path, "--no-consent", "--map", "Kundennr=external_id", "--map", "Notiz=-", "--yes")

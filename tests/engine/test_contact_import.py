@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from nurture.domain.contact import Consent, SuppressionReason
 from nurture.engine.contact_import import Wishes, rehearse, take_in, taken_before
@@ -14,6 +15,7 @@ from nurture.storage.contacts import count, find
 from nurture.storage.database import Database
 from nurture.storage.queue import claim_due
 from nurture.storage.suppressions import suppression_of
+from nurture.storage.tables import consents, contacts
 
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 WISHES = Wishes("form, 2024", {"buyer": "customer"}, "somebody@here")
@@ -72,6 +74,26 @@ def test_the_same_file_again_changes_nothing(database: Database, source: Contact
     assert (again.created, again.suppressed, again.refused) == (0, 0, 1)
     with database.read() as tx:
         assert count(tx) == 4
+
+
+def test_the_proof_of_a_yes_is_as_old_as_the_yes_and_a_no_counts_from_now(database: Database, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(
+        "email,consent,consent_at\nold@example.com,yes,2024-03-01T10:00:00+01:00\nnew@example.com,yes,2099-01-01\n"
+        "bare@example.com,yes,\nno@example.com,no,2024-03-01\nold@example.com,,2025-01-01\n"
+    )
+    take_in(database, look_at(path), WISHES, NOW)
+    with database.read() as tx:
+        query = select(contacts.c.email, consents.c.at, consents.c.granted, consents.c.source).join_from(
+            consents, contacts, consents.c.contact_id == contacts.c.id
+        )
+        proofs = {email: proof for email, *proof in tx.execute(query)}
+    assert proofs == {
+        "old@example.com": [datetime(2024, 3, 1, 9, tzinfo=UTC), True, "form, 2024"],
+        "new@example.com": [NOW, True, "form, 2024"],
+        "bare@example.com": [NOW, True, "form, 2024"],
+        "no@example.com": [NOW, False, "form, 2024"],
+    }
 
 
 def test_many_chunks_are_one_import(database: Database, tmp_path: Path) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tracemalloc
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from nurture.domain.contact import Consent, SuppressionReason
-from nurture.intake.columns import Kind, Target, remap
+from nurture.domain.contact import Consent
+from nurture.intake.columns import remap
 from nurture.intake.contacts_csv import ContactRow, Rejected, look_at, read_contacts
+from nurture.intake.origins import Kind, Target
 from nurture.intake.text_file import UnreadableFile
 
 
@@ -26,70 +26,6 @@ def written(tmp_path: Path, text: str | bytes, name: str = "people.csv") -> Path
     path = tmp_path / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return path
-
-
-KLAVIYO = """Email,First Name,Last Name,Phone Number,City,Email Marketing Consent,Email Marketing Consent Timestamp
-ana@example.com,Ana,Silva,+351123,Lisbon,SUBSCRIBED,2024-03-01T10:00:00+01:00
-ben@example.com,Ben,,,,UNSUBSCRIBED,
-cid@example.com,Cid,,,,NEVER_SUBSCRIBED,
-"""
-MAILCHIMP = """Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,TIMEZONE,CC,LEID,EUID,TAGS
-ana@example.com,Ana,Silva,2,2015-03-01 10:33:02,1.2.3.4,Europe/Lisbon,PT,1,abc,"""
-HUBSPOT = """Record ID,First Name,Last Name,Email,Lifecycle Stage,Time Zone,Create Date,Contact owner
-101,Ana,Silva,ana@example.com,customer,europe_slash_lisbon,2024-01-02,Max
-"""
-LISTMONK = """uuid,email,name,attributes,status,created_at,updated_at
-0a-1,ana@example.com,Ana Silva,"{""city"": ""Lisbon"", ""visits"": 3}",enabled,2024-01-02T10:00:00Z,2024-01-03T10:00:00Z
-0a-2,bad@example.com,Bad,{},blocklisted,2024-01-02T10:00:00Z,2024-01-03T10:00:00Z
-"""
-
-
-def test_a_klaviyo_export_brings_names_and_each_persons_consent(tmp_path: Path) -> None:
-    path = written(tmp_path, KLAVIYO)
-    assert look_at(path).origin == "klaviyo"
-    ana, ben, cid = people(path)
-    assert ana.email == "ana@example.com"
-    assert ana.attributes == {"first_name": "Ana", "last_name": "Silva", "phone": "+351123", "city": "Lisbon"}
-    assert (ana.consent, ana.consent_at) == (Consent.GRANTED, datetime(2024, 3, 1, 9, tzinfo=UTC))
-    assert (ben.consent, cid.consent) == (Consent.WITHDRAWN, Consent.NONE)
-
-
-@pytest.mark.parametrize(
-    ("name", "consent", "suppressed"),
-    [
-        ("subscribed_members_export_1.csv", Consent.GRANTED, None),
-        ("unsubscribed_members_export_1.csv", Consent.WITHDRAWN, None),
-        ("cleaned_members_export_1.csv", None, SuppressionReason.BOUNCED),
-        ("export.csv", None, None),
-    ],
-)
-def test_the_name_of_a_mailchimp_file_says_what_its_people_agreed_to(
-    tmp_path: Path, name: str, consent: Consent | None, suppressed: SuppressionReason | None
-) -> None:
-    path = written(tmp_path, MAILCHIMP, name)
-    assert look_at(path).origin == "mailchimp"
-    (ana,) = people(path)
-    assert (ana.consent, ana.suppressed) == (consent, suppressed)
-    assert (ana.zone, ana.attributes["country"]) == ("Europe/Lisbon", "PT")
-    assert not {"member_rating", "optin_ip", "leid", "euid"} & set(ana.attributes)
-
-
-def test_a_hubspot_export_brings_id_stage_and_zone(tmp_path: Path) -> None:
-    path = written(tmp_path, HUBSPOT)
-    assert look_at(path).origin == "hubspot"
-    (ana,) = people(path)
-    assert (ana.external_id, ana.stage, ana.zone) == ("101", "customer", "Europe/Lisbon")
-    assert ana.created_at == datetime(2024, 1, 2, tzinfo=UTC)
-    assert set(ana.attributes) == {"first_name", "last_name"}
-
-
-def test_a_listmonk_export_brings_its_json_attributes_and_its_blocklist(tmp_path: Path) -> None:
-    path = written(tmp_path, LISTMONK)
-    assert look_at(path).origin == "listmonk"
-    ana, bad = people(path)
-    assert ana.attributes == {"name": "Ana Silva", "city": "Lisbon", "visits": 3}
-    assert ana.consent is Consent.GRANTED
-    assert bad.suppressed is SuppressionReason.MANUAL
 
 
 def test_a_column_of_addresses_is_the_address_whatever_it_is_called(tmp_path: Path) -> None:
