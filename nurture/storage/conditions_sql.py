@@ -74,6 +74,7 @@ from nurture.storage.sql_values import (
     Column,
     Value,
     bounded,
+    compared,
     constant,
     first_known,
     json_value,
@@ -299,16 +300,7 @@ class _Writer:
         left, right = self.value(node.left), self.value(node.right)
         if left.time is not None or right.time is not None:
             return self._compare_times(node, left, right)
-        apply = OPERATORS[node.op]
-        answers: list[Column] = []
-        if left.number is not None and right.number is not None:
-            answers.append(apply(left.number, right.number))
-        if left.text is not None and right.text is not None:
-            ordered = node.op not in {"==", "!="} and self.dialect == "postgresql"
-            answers.append(apply(left.text.collate("C") if ordered else left.text, right.text))
-        if left.truth is not None and right.truth is not None and node.op in {"==", "!="}:
-            answers.append(apply(left.truth, right.truth))
-        return first_known(answers)
+        return compared(self.dialect, node.op, left, right)
 
     def _compare_times(self, node: Compare, left: Value, right: Value) -> Column:
         sides: list[Column] = []

@@ -14,6 +14,7 @@ from nurture.storage.addresses import address_hash, canonical, domain_of
 from nurture.storage.bulk import Insert, Query
 from nurture.storage.database import Transaction
 from nurture.storage.faults import DatabaseFault, Fault
+from nurture.storage.known_people import Known, Person
 from nurture.storage.merging import merge
 from nurture.storage.names import Name, called, remember
 from nurture.storage.tables import NameKind, contacts
@@ -45,25 +46,6 @@ class Identity:
     locale: str | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Person:
-    """A contact as far as resolving needs her; `id` is 0 until she is in the database."""
-
-    id: int
-    email: str | None
-    email_key: str | None
-    external_id: str | None
-    attributes: dict[str, Any]
-    zone: str | None
-    locale: str | None
-    changed: bool = False
-    became: Person | None = None  # merged into
-
-    @property
-    def is_anonymous(self) -> bool:
-        return self.email_key is None and self.external_id is None
-
-
 @dataclass(slots=True)
 class Resolved:
     """Per identity its contact, None where nobody can be meant.
@@ -80,73 +62,6 @@ class Resolved:
 
     def changed(self) -> set[int]:
         return {person.id for person in self.people if person is not None and person.changed}
-
-
-class _Known:
-    """The people found so far, by each of their names; names and mergers that are still to be written.
-
-    `new` counts those nobody knew.
-    """
-
-    def __init__(self) -> None:
-        self.new = 0
-        self.by_id: dict[int, Person] = {}
-        self.by_email: dict[str, Person] = {}
-        self.by_external: dict[str, Person] = {}
-        self.by_name: dict[Name, Person] = {}  # other names
-        self.new_names: dict[Name, Person] = {}
-        self.mergers: list[tuple[Person, Person]] = []
-
-    def add(self, person: Person) -> None:
-        if person.id:
-            self.by_id[person.id] = person
-        if person.email_key:
-            self.by_email[person.email_key] = person
-        if person.external_id:
-            self.by_external[person.external_id] = person
-
-    def name(self, kind: NameKind, value: str, person: Person) -> None:
-        """An other name, unless it is somebody's already."""
-        if (kind, value) not in self.by_name:
-            self.by_name[kind, value] = self.new_names[kind, value] = person
-
-    def external(self, value: str | None) -> Person | None:
-        return self.by_external.get(value) or self.by_name.get((NameKind.EXTERNAL, value)) if value else None
-
-    def email(self, key: str | None) -> Person | None:
-        return self.by_email.get(key) or self.by_name.get((NameKind.EMAIL, key)) if key else None
-
-    def browser(self, value: str | None) -> Person | None:
-        return self.by_name.get((NameKind.ANONYMOUS, value)) if value else None
-
-    def people(self) -> list[Person]:
-        """Each once, those who are in the database first, in the order of ids (which is the order of locks)."""
-        maps: tuple[Mapping[Any, Person], ...] = (self.by_id, self.by_email, self.by_external, self.by_name)
-        every = {id(person): person for names in maps for person in names.values()}
-        return sorted(every.values(), key=lambda person: (person.id == 0, person.id, person.email_key or ""))
-
-    def merge(self, one: Person, other: Person) -> Person:
-        """Two are one; who remains. What she has wins over what the other had."""
-        kept, gone = (other, one) if other.id or not one.id else (one, other)
-        kept.attributes = {**gone.attributes, **kept.attributes}
-        kept.zone, kept.locale = kept.zone or gone.zone, kept.locale or gone.locale
-        if gone.email_key and kept.email_key is None:
-            kept.email, kept.email_key = gone.email, gone.email_key
-        elif gone.email_key:
-            self.name(NameKind.EMAIL, gone.email_key, kept)
-        if gone.external_id and kept.external_id is None:
-            kept.external_id = gone.external_id
-        elif gone.external_id:
-            self.name(NameKind.EXTERNAL, gone.external_id, kept)
-        for names in (self.by_id, self.by_email, self.by_external, self.by_name, self.new_names):
-            for name in [name for name, person in names.items() if person is gone]:
-                names[name] = kept  # type: ignore[index]
-        self.by_id.pop(gone.id, None)
-        gone.became = kept
-        kept.changed = True
-        if gone.id:
-            self.mergers.append((gone, kept))
-        return kept
 
 
 def resolve(tx: Transaction, identities: Sequence[Identity], now: datetime) -> Resolved:
@@ -194,7 +109,7 @@ def _key(email: str | None) -> str | None:
         return None
 
 
-def _find(tx: Transaction, identities: Sequence[Identity], keys: Sequence[str | None]) -> _Known:
+def _find(tx: Transaction, identities: Sequence[Identity], keys: Sequence[str | None]) -> Known:
     """Everybody named. Locked on PostgreSQL, in the order of ids: what is written next is merged from what is read."""
     by_id = {i.contact_id for i in identities if i.contact_id}
     emails = {key for key in keys if key}
@@ -214,7 +129,7 @@ def _find(tx: Transaction, identities: Sequence[Identity], keys: Sequence[str | 
             others.update((kind, value) for value in values - {str(row[1]) for row in rows})
     named = called(tx, others)
     ids.update(named.values())
-    known = _Known()
+    known = Known()
     if ids:
         told = tx.dialect == "postgresql" and any(
             i.attributes is not None or i.zone or i.locale or i.anonymous_id or i.previous_id for i in identities
@@ -239,7 +154,7 @@ _people = (
 _PEOPLE, _LOCK = Query(_people), Query(_people.with_for_update(key_share=True))
 
 
-def _pick(known: _Known, identity: Identity, key: str | None) -> tuple[Person | None, bool]:
+def _pick(known: Known, identity: Identity, key: str | None) -> tuple[Person | None, bool]:
     """The person meant, and whether the names belong to two."""
     if identity.contact_id is not None:
         named = known.by_name.get((NameKind.CONTACT, str(identity.contact_id)))
@@ -264,7 +179,7 @@ def _pick(known: _Known, identity: Identity, key: str | None) -> tuple[Person | 
     return person, clash
 
 
-def _by_proper_names(known: _Known, identity: Identity, key: str | None) -> tuple[Person | None, bool]:
+def _by_proper_names(known: Known, identity: Identity, key: str | None) -> tuple[Person | None, bool]:
     by_external, by_email = known.external(identity.external_id), known.email(key)
     if by_external is None:
         return by_email, by_email is not None and bool(identity.external_id and by_email.external_id)
@@ -276,7 +191,7 @@ def _by_proper_names(known: _Known, identity: Identity, key: str | None) -> tupl
     return by_external, True
 
 
-def _after_alias(known: _Known, identity: Identity, person: Person | None) -> Person | None:
+def _after_alias(known: Known, identity: Identity, person: Person | None) -> Person | None:
     """Who was called `previous_id` is the one called `external_id`."""
     if identity.previous_id is None or identity.external_id is None:
         return person
@@ -302,7 +217,7 @@ def _may_be(browser: Person, identity: Identity, key: str | None) -> bool:
     return fits and not identity.guest
 
 
-def _tell(known: _Known, person: Person, identity: Identity, key: str | None) -> None:
+def _tell(known: Known, person: Person, identity: Identity, key: str | None) -> None:
     """Merge what is said about her."""
     before = (person.email, person.external_id, person.zone, person.locale, dict(person.attributes))
     free = key is not None and known.email(key) in (None, person)
@@ -343,7 +258,7 @@ def columns_of(tx: Transaction, person: Person) -> dict[str, Any]:
     }
 
 
-def _create(tx: Transaction, known: _Known, new: Sequence[Person], now: datetime) -> list[Person]:
+def _create(tx: Transaction, known: Known, new: Sequence[Person], now: datetime) -> list[Person]:
     """In the order of addresses, so that two writers do not wait for one another.
 
     Returns those whom another writer created first, with what was said about them merged in: still to be written.
@@ -370,7 +285,7 @@ def _create(tx: Transaction, known: _Known, new: Sequence[Person], now: datetime
     return merged
 
 
-def _create_anonymous(tx: Transaction, known: _Known, people: Sequence[Person], now: datetime) -> None:
+def _create_anonymous(tx: Transaction, known: Known, people: Sequence[Person], now: datetime) -> None:
     """Known by their browsers alone. Raises DatabaseFault (to be tried again) if another writer was first."""
     first: dict[int, Name] = {}
     for name, person in known.new_names.items():

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from nurture.domain.expression.tree import Part
+from nurture.domain.expression.values import OPERATORS
 
 Column = ColumnElement[Any]
 
@@ -74,6 +75,20 @@ def text(column: Column) -> Value:
 def number(column: Column) -> Value:
     """A number, NULL if unknown."""
     return Value(known=column.is_not(None), number=column)
+
+
+def compared(dialect: str, op: str, left: Value, right: Value) -> Column:
+    """Numbers with numbers, texts with texts (in the order of code points), truths for being the same only."""
+    apply = OPERATORS[op]
+    answers: list[Column] = []
+    if left.number is not None and right.number is not None:
+        answers.append(apply(left.number, right.number))
+    if left.text is not None and right.text is not None:
+        ordered = op not in {"==", "!="} and dialect == "postgresql"
+        answers.append(apply(left.text.collate("C") if ordered else left.text, right.text))
+    if left.truth is not None and right.truth is not None and op in {"==", "!="}:
+        answers.append(apply(left.truth, right.truth))
+    return first_known(answers)
 
 
 def first_known(answers: list[Column]) -> Column:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from nurture.storage.database import Database
 from nurture.testing.house import House, sources
+from nurture.testing.smtp import ScriptedServer
 
 ONE_MAIL = """\
 start: {event: Signed Up}
@@ -34,3 +35,18 @@ def build(database: Database, tmp_path: Path) -> Callable[..., House]:
         return house
 
     return make
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., ScriptedServer]]:
+    """`scripted(RCPT=say("550 ..."))`: a running server."""
+    running: list[ScriptedServer] = []
+
+    def start(**script: Any) -> ScriptedServer:
+        server = ScriptedServer(script)
+        running.append(server.__enter__())
+        return server
+
+    yield start
+    for server in running:
+        server.__exit__()
