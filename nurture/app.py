@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nurture.clock import Clock, SystemClock
 from nurture.domain.breaker import START_CONCURRENCY, Breaker, BreakerState, Pace
+from nurture.domain.refusals import StormRule
 from nurture.domain.tokens import Keyring
 from nurture.engine.allowance import Allowance
 from nurture.engine.compose import Composer
@@ -236,6 +237,7 @@ class App:
             slowed=lambda: self.paces.slowed,
             allowance=Allowance(self.settings.mails_per_minute, relay),
             counts=self.vitals.mails,
+            storm=self.storm_rule,
         )
         pump = Pump(
             self.database,
@@ -247,6 +249,11 @@ class App:
             roles=roles,
         )
         return Engine(pump, dispatcher, executor)
+
+    @property
+    def storm_rule(self) -> StormRule:
+        """When refusals that are about us are too many."""
+        return StormRule(self.settings.storm_percent, self.settings.storm_mails)
 
     def summary(self) -> dict[str, Any]:
         """What an operator wants to see first, without secrets."""

@@ -121,6 +121,10 @@ class Settings(BaseSettings):
     dkim_key_file: Path | None = Field(None, description="private key in PEM, RSA (2048 bits or more) or Ed25519")
     mails_per_minute: int | None = Field(None, ge=1, description="the relay's limit, for all daemons together")
     per_domain: int = Field(5, ge=1, le=100, description="how many connections at once for one mailbox provider")
+    storm_percent: int = Field(
+        5, ge=1, le=100, description="pause a mailbox provider or campaign that refuses us more often, see feedback.md"
+    )
+    storm_mails: int = Field(100, ge=10, description="of so many mails, if there were fewer")
     log_format: str = Field("auto", pattern="^(auto|text|json)$", description="`text`, `json`, or `auto`: by terminal")
     log_addresses: bool = Field(False, description="write addresses to the log in clear instead of a keyed hash")
     heartbeat_url: Annotated[SecretStr | None, AfterValidator(_secret_web_address)] = Field(

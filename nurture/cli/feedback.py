@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from nurture.cli.lazy import Command, Group
-from nurture.cli.output import answer, bad, plural, printable, say, show, table
-from nurture.cli.session import Session, json_option, pass_session
+from nurture.cli.output import answer, bad, confirm, plural, printable, say, show, table
+from nurture.cli.session import Session, json_option, pass_session, yes_option
 from nurture.errors import NurtureError
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def read(session: Session, files: tuple[Path, ...], recipient: str | None) -> No
         programme, keyring = session.applied().programme, session.app.keyring
         found: list[tuple[str, Taken]] = []
         for name, raw in _mails(files):
-            found.append((name, take_mail(session.database, keyring, programme, raw, session.clock.now(), recipient)))
+            now, rule = session.clock.now(), session.app.storm_rule
+            taken = take_mail(session.database, keyring, programme, raw, now, recipient, storm=rule)
+            found.append((name, taken))
     except NurtureError as error:
         if not is_piped:
             raise
@@ -78,6 +81,7 @@ def status(session: Session, days: int) -> None:
     """Say what came back lately, and by which way."""
     from nurture.domain.consent import BOUNCED, COMPLAINED, REFUSED, SOFT_BOUNCED
     from nurture.storage.quarantine import count_held
+    from nurture.storage.refusals import paused_domains
     from nurture.storage.returns import count_told
 
     names = {
@@ -88,7 +92,7 @@ def status(session: Session, days: int) -> None:
     }
     with session.database.read() as tx:
         counts = count_told(tx, names, session.clock.now() - timedelta(days=days))
-        held = count_held(tx)
+        held, paused = count_held(tx), paused_domains(tx)
     rows = [(names[name], source, count) for (name, source), count in sorted(counts.items())]
 
     def told() -> None:
@@ -96,11 +100,37 @@ def status(session: Session, days: int) -> None:
             show(table(("what", "by", "how many"), rows, frozenset({2})))
         else:
             show(f"Nothing came back in the last {plural(days, 'day')}.")
+        for each in paused:
+            show(f"{each.domain} is paused: {each.refused} of {each.mails} mails were refused; {printable(each.text)}")
+            say(f"  nurture feedback resume {each.domain}")
         if held:
             say(f"{held:,} in quarantine: nurture events quarantine")
 
     data = [{"event": name, "source": source, "count": count} for (name, source), count in sorted(counts.items())]
-    answer({"days": days, "came_back": data, "quarantined": held}, told)
+    answer({"days": days, "came_back": data, "quarantined": held, "paused": [asdict(each) for each in paused]}, told)
+
+
+@feedback.command(cls=Command)
+@click.argument("domain")
+@yes_option
+@pass_session
+def resume(session: Session, domain: str, yes: bool) -> None:
+    """Let mail go on to a mailbox provider that refused us too often.
+
+    Without it, one mail from time to time tries whether it is taken again.
+    """
+    from nurture.domain.mailbox_providers import provider_of
+    from nurture.storage.refusals import end_pause, paused_domains
+
+    provider = provider_of(domain)
+    with session.database.read() as tx:
+        paused = [each.domain for each in paused_domains(tx)]
+    if provider not in paused:
+        others = f"; paused are: {', '.join(paused)}" if paused else "; no mailbox provider is paused"
+        raise NurtureError(f"mail to {domain} is not paused{others}")
+    confirm(f"Let mail go on to {provider}?", yes)
+    session.database.transact(lambda tx: end_pause(tx, provider, session.clock.now()))
+    show(f"mail to {provider} goes on.")
 
 
 def _sum(counts: Counter[str]) -> str:

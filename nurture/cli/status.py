@@ -67,6 +67,8 @@ def _data(session: Session, standing: Standing, closer: Closer) -> dict[str, Any
         "delivery": session.settings.delivery,
         "lag_seconds": standing.lag.total_seconds(),
         "lag": lag_in_words(standing),
+        "paused": sorted(standing.paused),
+        "pauses": {name: asdict(one) for name, one in standing.paused.items()},
         "breakers": {name: one.to_json() for name, one in standing.breakers.items()},
     }
 
@@ -104,7 +106,7 @@ def _rows(standing: Standing, closer: Closer) -> Iterator[tuple[str, str]]:
     yield "daemons", _daemons(standing)
     if standing.breakers:
         yield "relay", ", ".join(f"{name} {one.state.value}" for name, one in sorted(standing.breakers.items()))
-    yield "paused", ", ".join(standing.paused) or "nothing"
+    yield "paused", ", ".join([*standing.paused, *(one.domain for one in standing.domains)]) or "nothing"
     inside = plural(closer.inside, "time inside a campaign", "times inside a campaign")
     suppressed = ", ".join(f"{count:,} {reason}" for reason, count in sorted(closer.suppressed.items()))
     people = f"{plural(closer.contacts, 'contact')}, {inside}"

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from nurture.app import App
@@ -290,8 +291,9 @@ class Service:
         async def empty(programme: Programme) -> Emptied:
             now = app.clock.now()
             return await self._engine.in_thread(
-                empty_maildir, app.database, app.keyring, programme, place, app.owner, now
-            )
+                partial(empty_maildir, storm=app.storm_rule),
+                app.database, app.keyring, programme, place, app.owner, now,
+            )  # fmt: skip
 
         await self._empty(empty, "feedback not read")
 
@@ -303,7 +305,9 @@ class Service:
 
         async def empty(programme: Programme) -> Emptied:
             now = app.clock.now()
-            return await asyncio.to_thread(empty_imap, app.database, app.keyring, programme, address, app.owner, now)
+            return await asyncio.to_thread(
+                empty_imap, app.database, app.keyring, programme, address, app.owner, now, storm=app.storm_rule
+            )
 
         await self._empty(empty, "mailbox not read")
 

@@ -132,8 +132,6 @@ def _touched_the_relay(verdict: Verdict) -> bool:
 
 START_CONCURRENCY = 5
 MAX_CONCURRENCY = 20
-STORM_OF = 100
-STORM_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +150,3 @@ class Pace:
         if self.clean + 1 < self.limit:
             return replace(self, clean=self.clean + 1)
         return replace(self, limit=min(self.limit + 1, self.maximum), clean=0)
-
-
-def is_policy_storm(refusals: int, of: int) -> bool:
-    """More than 5 % of at least 100 mails to a domain refused for policy: stop domain and campaign, tell a human."""
-    return of >= STORM_OF and refusals > of * STORM_SHARE

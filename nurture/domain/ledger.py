@@ -49,6 +49,7 @@ class FactKind(StrEnum):
     CLICKED = "clicked"
     OPENED = "opened"
     MERGED = "merged"
+    PAUSED = "paused"
     FAILED = "failed"
 
 

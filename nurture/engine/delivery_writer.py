@@ -19,10 +19,16 @@ ABOUT_A_ROW = frozenset({Fault.DUPLICATE, Fault.INVALID, Fault.OTHER})
 
 
 class DeliveryWriter:
-    """Writes in the name of `owner`, in the database thread."""
+    """Writes in the name of `owner`, in the database thread. `after` hears of notable outcomes, once written."""
 
-    def __init__(self, database: Database, owner: str, clock: Callable[[], datetime]) -> None:
-        self._database, self._owner, self._clock = database, owner, clock
+    def __init__(
+        self,
+        database: Database,
+        owner: str,
+        clock: Callable[[], datetime],
+        after: Callable[[Sequence[Outcome]], None] = lambda _: None,
+    ) -> None:
+        self._database, self._owner, self._clock, self._after = database, owner, clock, after
 
     def commit(self, writes: Sequence[Write]) -> Sequence[bool | DatabaseFault]:
         """One transaction for all that waits; where that fails, gates and outcomes fail or succeed by themselves."""
@@ -46,7 +52,11 @@ class DeliveryWriter:
             written = record_outcomes(tx, outcomes, self._owner, now)
             return gate(tx, gates, self._owner, now), written
 
-        return self._database.transact(work)
+        marked = self._database.transact(work)
+        notable = [o for o in outcomes if (o.refused is not None or o.told is not None) and o.key in marked[1]]
+        if notable:
+            self._after(notable)
+        return marked
 
     def _gates_after(self, requests: Sequence[GateRequest], fault: DatabaseFault) -> Sequence[bool | DatabaseFault]:
         """After a commit that failed: it may stand, but only what can be read counts (an unreadable gate is shut)."""

@@ -22,9 +22,11 @@ from typing import Protocol
 from nurture.domain.arbitration import allowed_from
 from nurture.domain.delivery import DeliveryState
 from nurture.domain.recheck import Proceed, recheck
+from nurture.domain.refusals import StormRule
 from nurture.domain.snapshot import Snapshot
 from nurture.domain.steps import MailKind
 from nurture.engine import outcome as judge
+from nurture.engine.aftermath import Aftermath
 from nurture.engine.allowance import Allowance
 from nurture.engine.compose import again, kept_of
 from nurture.engine.delivery_writer import ABOUT_A_ROW, DeliveryWriter, Write
@@ -82,12 +84,14 @@ class Dispatcher:
         slowed: Callable[[], Mapping[str, int]] = dict,
         allowance: Allowance | None = None,
         counts: dict[str, int] | None = None,
+        storm: StormRule | None = None,
     ) -> None:
         self._database, self._transport, self._compose = database, transport, compose
         self._owner, self._clock, self._executor, self._journal = owner, clock, executor, journal
         self._capacity, self._per_domain, self._slowed = capacity, per_domain, slowed
         self.allowance = allowance or Allowance()
-        self.hand = DeliveryWriter(database, owner, clock)
+        aftermath = Aftermath(database, storm or StormRule(), journal, clock)
+        self.hand = DeliveryWriter(database, owner, clock, aftermath)
         self._writes: GroupCommit[Write, bool | DatabaseFault] = GroupCommit(self.hand.commit, executor)
         self.in_order = False  # always whoever has waited longest, for stories that are told twice
         self._newest_next = False

@@ -75,7 +75,8 @@ def _backup(database: Database, now: datetime) -> Checkup:
 
 def _going(standing: Standing) -> Iterator[Checkup]:
     """What status would say, without what other checks say already."""
-    names = {"hold": "hold", "stopped": "sending", "lag": "lag", "daemons": "daemons", "relay": "relay's answers"}
+    names = {"hold": "hold", "stopped": "sending", "lag": "lag", "daemons": "daemons", "relay": "relay's answers",
+             "domain_paused": "refusals", "campaign_paused": "refusals"}  # fmt: skip
     found = [one for one in findings(standing) if one.code in names]
     for one in found:
         health = Health.CAREFUL if one.code in _ON_PURPOSE else Health.BAD

@@ -7,16 +7,19 @@ webhook names the mail by a token of ours, and is judged by its cause.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from nurture.domain.consent import BOUNCED, COMPLAINED, REFUSED, SOFT_BOUNCED, UNSUBSCRIBED
+from nurture.domain.mailbox_providers import provider_of
 from nurture.domain.programme import Programme
+from nurture.domain.refusals import Refusal, StormRule, is_about_sender
 from nurture.domain.retry import Attempt
 from nurture.domain.suppression import Suppression, is_dead, suppression_for
 from nurture.domain.tokens import Keyring
+from nurture.engine.storms import look_for_storms
 from nurture.intake.feedback.notice import Notice, Told, UnreadableError
 from nurture.intake.feedback.read import read_feedback
 from nurture.storage.database import Database, Transaction
@@ -24,33 +27,60 @@ from nurture.storage.deliveries import Claimed
 from nurture.storage.events import Arrival, store_events
 from nurture.storage.identities import Identity
 from nurture.storage.quarantine import MOST_BODY, Held, keep
+from nurture.storage.refusals import note_refusals
 from nurture.storage.returns import Returned, last_arrived, person_at, returned_mail, strikes_of
 
-SOURCE = "feedback"
+SOURCE, RELAY = "feedback", "relay"
 
 
-def dead_address(claimed: Claimed, attempt: Attempt, now: datetime) -> Arrival | None:
-    """The event of an address at which nobody lives, where this one reply is enough to never write to it again."""
+def told_of(claimed: Claimed, attempt: Attempt, now: datetime, *, is_over: bool) -> Arrival | None:
+    """The event of a reply about the address: nobody lives there, or (`is_over`: this mail goes no more) it may be so.
+
+    Several of the latter, over time, are as good as the former: `strike_out`.
+    """
     if attempt.code is None or attempt.code < 400:
         return None
     weight = suppression_for(code=attempt.code, enhanced=attempt.enhanced, text=attempt.text)
-    if weight is not Suppression.NOW:
+    if weight is Suppression.NEVER or (weight is not Suppression.NOW and not is_over):
         return None
     delivery = claimed.delivery
+    told = {
+        "campaign": delivery.campaign,
+        "step": delivery.step,
+        "code": attempt.code,
+        "enhanced": attempt.enhanced,
+        "text": attempt.text,
+    }
+    if weight is not Suppression.NOW:
+        told |= {"weight": weight.value, "delivery": delivery.seq}
+    kind = "bounce" if weight is Suppression.NOW else "soft-bounce"
     return Arrival(
         who=Identity(contact_id=delivery.contact_id),
-        name=BOUNCED,
+        name=BOUNCED if weight is Suppression.NOW else SOFT_BOUNCED,
         at=now,
-        properties={
-            "campaign": delivery.campaign,
-            "step": delivery.step,
-            "code": attempt.code,
-            "enhanced": attempt.enhanced,
-            "text": attempt.text,
-        },
-        message_id=f"bounce-{delivery.contact_id}-{delivery.seq}",
-        source="relay",
+        properties=told,
+        message_id=f"{kind}-{delivery.contact_id}-{delivery.seq}",
+        source=RELAY,
     )
+
+
+def strike_out(database: Database, contact_id: int, seq: int, now: datetime) -> bool:
+    """Never write again to somebody whose mails came back softly too often, the last with number `seq`; if it is so."""
+
+    def work(tx: Transaction) -> bool:
+        if not _is_out(tx, contact_id, now):
+            return False
+        who, last = Identity(contact_id=contact_id), f"bounce-{contact_id}-{seq}"
+        out = Arrival(who=who, name=BOUNCED, at=now, message_id=last, source=RELAY)
+        return not store_events(tx, [out], now).duplicates
+
+    return database.transact(work)
+
+
+def _is_out(tx: Transaction, contact_id: int, now: datetime) -> bool:
+    strikes = strikes_of(tx, contact_id, SOFT_BOUNCED)
+    arrived = last_arrived(tx, contact_id, {seq for _, seq in strikes}, now)
+    return is_dead([strike for strike, _ in strikes], now, arrived)
 
 
 class Effect(StrEnum):
@@ -68,11 +98,15 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`why` explains an effect that is none; `contact_id` is whose mail it was about."""
+    """`why` explains an effect that is none; `contact_id` is whose mail it was about.
+
+    `refused`: it is one more refusal that is about the sender, noted, and to be looked at by `look_for_storms`.
+    """
 
     effect: Effect
     why: str = ""
     contact_id: int | None = None
+    refused: Refusal | None = None
 
 
 def take_mail(
@@ -82,6 +116,8 @@ def take_mail(
     raw: bytes,
     now: datetime,
     recipient: str | None = None,
+    *,
+    storm: StormRule,
 ) -> Taken:
     """One mail of the feedback mailbox, read and acted upon, durably. What cannot be read is kept in quarantine."""
     try:
@@ -89,6 +125,8 @@ def take_mail(
     except UnreadableError as error:
         return _hold(database, str(error), raw, now)
     taken = database.transact(lambda tx: take_one(tx, keyring, programme, notice, now))
+    if taken.refused is not None:
+        look_for_storms(database, storm, [taken.refused], now)
     return _hold(database, taken.why, raw, now) if taken.effect is Effect.QUARANTINED else taken
 
 
@@ -137,15 +175,24 @@ def _returned(tx: Transaction, notice: Notice, mail: Returned, now: datetime) ->
     if weight is Suppression.NOW:
         return _say(tx, notice, mail, BOUNCED, Effect.BOUNCED, f"bounce-{name}", told, now)
     if weight is Suppression.NEVER:
-        return _say(tx, notice, mail, REFUSED, Effect.REFUSED, f"refused-{name}", told, now)
+        said = _say(tx, notice, mail, REFUSED, Effect.REFUSED, f"refused-{name}", told, now)
+        return _counted(tx, notice, mail, said, now)
     said = _say(tx, notice, mail, SOFT_BOUNCED, Effect.SOFT_BOUNCED, f"soft-bounce-{name}", told, now)
     if said.effect is Effect.KNOWN:
         return said
-    strikes = strikes_of(tx, mail.contact.id, SOFT_BOUNCED)
-    arrived = last_arrived(tx, mail.contact.id, {seq for _, seq in strikes}, now)
-    if is_dead([strike for strike, _ in strikes], now, arrived):
+    if _is_out(tx, mail.contact.id, now):
         return _say(tx, notice, mail, BOUNCED, Effect.BOUNCED, f"bounce-{name}", told, now)
     return said
+
+
+def _counted(tx: Transaction, notice: Notice, mail: Returned, said: Taken, now: datetime) -> Taken:
+    """A refusal counts at the time of its mail."""
+    if said.effect is Effect.KNOWN or not is_about_sender(notice.enhanced, notice.text):
+        return said
+    domain = provider_of(mail.domain) if mail.domain else None
+    refused = Refusal(mail.contact.id, min(mail.settled_at or now, now), mail.campaign, domain, notice.text[:512])
+    note_refusals(tx, [refused])
+    return replace(said, refused=refused)
 
 
 def _say(

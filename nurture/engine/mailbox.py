@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from nurture.domain.programme import Programme
+from nurture.domain.refusals import StormRule
 from nurture.domain.tokens import Keyring
 from nurture.engine.feedback import take_mail
 from nurture.intake.imap import ImapAddress, open_mailbox
@@ -32,7 +33,14 @@ class Emptied:
 
 
 def empty_maildir(
-    database: Database, keyring: Keyring, programme: Programme, folder: Path, owner: str, now: datetime
+    database: Database,
+    keyring: Keyring,
+    programme: Programme,
+    folder: Path,
+    owner: str,
+    now: datetime,
+    *,
+    storm: StormRule,
 ) -> Emptied:
     """Take up to `BATCH` mails, the oldest first; none if another daemon is at it. Raises StorageError, OSError."""
     if not database.transact(lambda tx: hold_duty(tx, DUTY, owner, now, LEASE)):
@@ -44,13 +52,20 @@ def empty_maildir(
     for path in waiting[:BATCH]:
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES)
-        effects[take_mail(database, keyring, programme, raw, now).effect.value] += 1
+        effects[take_mail(database, keyring, programme, raw, now, storm=storm).effect.value] += 1
         path.rename(seen / f"{path.name.partition(':')[0]}:2,S")
     return Emptied(effects, len(waiting) > BATCH)
 
 
 def empty_imap(
-    database: Database, keyring: Keyring, programme: Programme, address: ImapAddress, owner: str, now: datetime
+    database: Database,
+    keyring: Keyring,
+    programme: Programme,
+    address: ImapAddress,
+    owner: str,
+    now: datetime,
+    *,
+    storm: StormRule,
 ) -> Emptied:
     """The same of a mailbox elsewhere. Raises StorageError, MailboxError."""
     if not database.transact(lambda tx: hold_duty(tx, IMAP_DUTY, owner, now, LEASE)):
@@ -61,7 +76,7 @@ def empty_imap(
         for uid in waiting[:BATCH]:
             raw = mailbox.read(uid, MOST_BYTES)
             if raw is not None:
-                effects[take_mail(database, keyring, programme, raw, now).effect.value] += 1
+                effects[take_mail(database, keyring, programme, raw, now, storm=storm).effect.value] += 1
                 mailbox.mark(uid)
     return Emptied(effects, len(waiting) > BATCH)
 

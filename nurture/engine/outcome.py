@@ -9,8 +9,9 @@ from typing import Any
 from nurture.domain.delivery import DeliveryState
 from nurture.domain.ledger import Fact, FactKind, Reason
 from nurture.domain.recheck import Dropped, NotNow
-from nurture.domain.retry import Attempt, Fault, Retry, Verdict, classify, next_retry, resend_at
-from nurture.engine.feedback import dead_address
+from nurture.domain.refusals import Refusal
+from nurture.domain.retry import Attempt, Fault, Phase, Retry, Scope, Verdict, classify, next_retry, resend_at
+from nurture.engine.feedback import told_of
 from nurture.storage.deliveries import Claimed
 from nurture.storage.outcomes import Outcome
 
@@ -71,8 +72,16 @@ def of_attempt(claimed: Claimed, attempt: Attempt, now: datetime, jitter: float)
         uses_try=verdict.uses_try,
         lost=lost,
         facts=facts,
-        told=dead_address(claimed, attempt, now),
+        told=told_of(claimed, attempt, now, is_over=state in {DeliveryState.REJECTED, DeliveryState.EXPIRED}),
+        refused=_refusal(claimed, attempt, now) if verdict.scope is Scope.SENDER else None,
+        probed=claimed.domain if claimed.probes else None,
     )
+
+
+def _refusal(claimed: Claimed, attempt: Attempt, now: datetime) -> Refusal:
+    """The recipient's domain has no part in what was refused before the recipient was named."""
+    domain = claimed.domain if attempt.phase is not Phase.MAIL else None
+    return Refusal(claimed.delivery.contact_id, now, claimed.delivery.campaign, domain, attempt.text)
 
 
 _NOT_TRIED = frozenset({Fault.HELD, Fault.GATE_SHUT, Fault.NOT_ALLOWED})

@@ -15,9 +15,11 @@ from http.client import HTTPException
 from typing import Any
 
 from nurture.domain.programme import Programme
+from nurture.domain.refusals import Refusal, StormRule
 from nurture.domain.tokens import Keyring
 from nurture.engine.callers import NoRedirect
 from nurture.engine.feedback import SOURCE, Effect, Taken, take_one
+from nurture.engine.storms import look_for_storms
 from nurture.intake.feedback.providers import Provider, Told, read_report
 from nurture.intake.feedback.signatures import (
     ForgedError,
@@ -47,10 +49,16 @@ class ProviderReports:
     """Takes reports; safe to use from several threads. `fetch` gets certificates and confirms subscriptions."""
 
     def __init__(
-        self, database: Database, keyring: Keyring, secrets: Mapping[Provider, str], fetch: Fetch | None = None
+        self,
+        database: Database,
+        keyring: Keyring,
+        secrets: Mapping[Provider, str],
+        fetch: Fetch | None = None,
+        *,
+        storm: StormRule,
     ) -> None:
         self._database, self._keyring, self._secrets = database, keyring, secrets
-        self._fetch = fetch or fetch_from_amazon
+        self._fetch, self._storm = fetch or fetch_from_amazon, storm
         self._certificates: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
@@ -90,21 +98,27 @@ class ProviderReports:
         effects: Counter[str] = Counter()
         for at in range(0, len(told), BATCH):  # one that fails in between comes again, and what was done stays done
             work = partial(self._act, told=told[at : at + BATCH], programme=programme, now=now)
-            effects += self._database.transact(work)
+            some, refused = self._database.transact(work)
+            effects += some
+            look_for_storms(self._database, self._storm, refused, now)
         return effects
 
-    def _act(self, tx: Transaction, told: Sequence[Told], programme: Programme, now: datetime) -> Counter[str]:
+    def _act(
+        self, tx: Transaction, told: Sequence[Told], programme: Programme, now: datetime
+    ) -> tuple[Counter[str], list[Refusal]]:
         effects: Counter[str] = Counter()
-        held = []
+        held, refused = [], []
         for each in told:
             taken = Taken(Effect.QUARANTINED, each.why)
             if each.notice is not None:
                 taken = take_one(tx, self._keyring, programme, each.notice, now)
             if taken.effect is Effect.QUARANTINED:
                 held.append(Held(SOURCE, taken.why, each.body))
+            if taken.refused is not None:
+                refused.append(taken.refused)
             effects[taken.effect.value] += 1
         keep(tx, held, now)
-        return effects
+        return effects, refused
 
     def _trusted(self, data: Any, topics: str, now: datetime) -> Mapping[str, Any]:
         address = certificate_address(data, topics)

@@ -8,6 +8,7 @@ from nurture.domain.programme import Programme
 from nurture.storage.database import Database
 from nurture.storage.duties import hold_duty
 from nurture.storage.quarantine import forget_held
+from nurture.storage.refusals import forget_old_refusals
 from nurture.storage.replies import forget_replies
 from nurture.storage.retention import forget_old
 
@@ -23,6 +24,7 @@ def forget(database: Database, programme: Programme, keep: timedelta, owner: str
     before = now - max(keep, programme.longest_cap + timedelta(days=1))
     database.transact(lambda tx: forget_held(tx, now - HELD))
     database.transact(lambda tx: forget_replies(tx, now - REPLIES))
+    database.transact(lambda tx: forget_old_refusals(tx, now))
     removed = 0
     for _ in range(MOST_BITES):
         bite = database.transact(lambda tx: forget_old(tx, before))

@@ -11,12 +11,15 @@ from datetime import datetime, timedelta
 
 from nurture.domain.breaker import Breaker, BreakerState
 from nurture.domain.delivery import DeliveryState
+from nurture.domain.refusals import DomainPause
 from nurture.engine.hold import hold_of, last_sign
+from nurture.engine.storms import NURTURE
 from nurture.storage import figures
-from nurture.storage.controls import Stopped, paused_campaigns, sending_stopped
+from nurture.storage.controls import Paused, Stopped, pauses, sending_stopped
 from nurture.storage.database import Database
 from nurture.storage.figures import Queue, Trouble
 from nurture.storage.heartbeats import Heartbeat, heartbeats
+from nurture.storage.refusals import paused_domains
 from nurture.storage.relays import breakers
 from nurture.storage.revisions import latest
 from nurture.storage.suppressions import count_suppressions
@@ -47,7 +50,8 @@ class Standing:
     relay_trouble: str | None
     breakers: dict[str, Breaker]
     daemons: tuple[Heartbeat, ...]
-    paused: tuple[str, ...]
+    paused: dict[str, Paused]
+    domains: tuple[DomainPause, ...]
     revision: int
     applied_at: datetime | None
 
@@ -90,7 +94,8 @@ def look(database: Database, now: datetime) -> Standing:
             relay_trouble=relay_trouble,
             breakers=breakers(tx, now),
             daemons=tuple(heartbeats(tx)),
-            paused=tuple(sorted(paused_campaigns(tx))),
+            paused=pauses(tx),
+            domains=tuple(paused_domains(tx)),
             revision=revision.number if revision is not None else 0,
             applied_at=revision.applied_at if revision is not None else None,
         )
@@ -119,7 +124,7 @@ def look_closer(database: Database, now: datetime, applied_at: datetime | None) 
 
 def findings(standing: Standing) -> list[Finding]:
     """What needs a person now, the most urgent first. A relay that is away needs one only if nobody knows of it."""
-    return [*_shut(standing), *_slow(standing), *_relay(standing)]
+    return [*_shut(standing), *_slow(standing), *_relay(standing), *_refused_us(standing)]
 
 
 def _shut(standing: Standing) -> list[Finding]:
@@ -162,6 +167,25 @@ def _relay(standing: Standing) -> list[Finding]:
     if standing.relay_trouble is not None:
         return [Finding("relay", f"the relay takes no mail: {standing.relay_trouble}", "nurture doctor looks closer")]
     return []
+
+
+def _refused_us(standing: Standing) -> list[Finding]:
+    """What was paused because too many refusals were about us. The texts of receivers mostly say what they mind."""
+    found = []
+    if standing.domains:
+        told = "; ".join(
+            f"{one.domain} since {one.since:%a %-d %b %H:%M} UTC ({one.refused} of {one.mails} mails were refused, the "
+            f"last with: {one.text}; one mail tries it at {one.probe_at:%H:%M})"
+            for one in standing.domains
+        )
+        fix = f"correct what they mind, then nurture feedback resume {standing.domains[0].domain}"
+        found.append(Finding("domain_paused", f"mail is paused to {told}", fix))
+    for name, pause in standing.paused.items():
+        if pause.by == NURTURE:
+            told = f"campaign {name} is paused since {pause.at:%a %-d %b %H:%M} UTC: {pause.why}"
+            fix = f"correct what they mind, then nurture campaigns resume {name}"
+            found.append(Finding("campaign_paused", told, fix))
+    return found
 
 
 def troubles_as_findings(troubles: Sequence[Trouble]) -> list[Finding]:

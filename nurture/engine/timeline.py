@@ -48,6 +48,7 @@ _VERBS = {
     FactKind.CLICKED: "clicks",
     FactKind.OPENED: "opens",
     FactKind.MERGED: "merges",
+    FactKind.PAUSED: "paused",
     FactKind.FAILED: "fails",
 }
 _QUIET = {FactKind.PLANNED, FactKind.ATTEMPTED}  # the next line says how it ended

@@ -26,19 +26,35 @@ def paused_campaigns(tx: Transaction) -> frozenset[str]:
     return frozenset(tx.execute(select(_c.name).where(_c.paused_at.is_not(None))).scalars())
 
 
-def pause(tx: Transaction, campaign: str, now: datetime, by: str) -> None:
-    """No mail of this campaign is gated any more once this is committed. Pausing twice keeps the first instant."""
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A campaign was paused by somebody, or by nurture itself, and perhaps why."""
+
+    at: datetime
+    by: str
+    why: str | None
+
+
+def pauses(tx: Transaction) -> dict[str, Paused]:
+    """Campaign -> who paused it."""
+    rows = tx.execute(select(_c.name, _c.paused_at, _c.by, _c.why).where(_c.paused_at.is_not(None)).order_by(_c.name))
+    return {name: Paused(at, by or "somebody", why) for name, at, by, why in rows}
+
+
+def pause(tx: Transaction, campaign: str, now: datetime, by: str, why: str | None = None) -> bool:
+    """No mail of this campaign is gated any more once this is committed. Pausing twice keeps the first; False then."""
     stop_gates(tx)
     first_applied(tx, [campaign], now)
-    tx.execute(
-        update(campaign_controls).where(_c.name == campaign, _c.paused_at.is_(None)).values(paused_at=now, by=by)
-    )
+    paused = update(campaign_controls).where(_c.name == campaign, _c.paused_at.is_(None))
+    return tx.execute(paused.values(paused_at=now, by=by, why=why)).rowcount > 0
 
 
 def resume(tx: Transaction, campaign: str, now: datetime, by: str) -> None:
     """Let it go on; everybody inside has a turn at once, so that what grew late meanwhile is judged."""
     changed = tx.execute(
-        update(campaign_controls).where(_c.name == campaign, _c.paused_at.is_not(None)).values(paused_at=None, by=by)
+        update(campaign_controls)
+        .where(_c.name == campaign, _c.paused_at.is_not(None))
+        .values(paused_at=None, by=by, why=None)
     )
     if changed.rowcount == 0:
         raise ConflictError(f"The campaign {campaign!r} is not paused.")

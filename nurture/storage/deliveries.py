@@ -8,7 +8,7 @@ daemon can no longer do anything to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from math import inf
@@ -26,6 +26,7 @@ from nurture.storage.contacts import get_many
 from nurture.storage.controls import GATE_LOCK, paused_campaigns, sending_is_shut
 from nurture.storage.database import Transaction
 from nurture.storage.kept_mails import KeptMail, keep, kept
+from nurture.storage.refusals import paused_domains, take_probe
 from nurture.storage.rows import INSERT_LEDGER, WHOLE_DELIVERY, fact_values, read_delivery, read_enrolment
 from nurture.storage.tables import HELD, READY, SHUT, deliveries, enrolments
 from nurture.storage.types import Batch, BigId, UTCDateTime, sql
@@ -56,6 +57,7 @@ class Claimed:
     contact: Contact
     enrolment: Enrolment
     kept: KeptMail | None = None
+    probes: bool = False
 
     @property
     def key(self) -> Key:
@@ -98,19 +100,20 @@ def claim_deliveries(
 
     Those who have waited longest, or the `newest`: behind a backlog, what has just become due is among them.
 
-    Leaves out campaigns that are paused, people with events that no turn has judged (their gates are shut), and what
-    would bring more than `per_domain` deliveries for one mailbox provider (fewer for those in `slowed`) into the hands
-    of all daemons together.
+    Leaves out campaigns and mailbox providers that are paused (but for the one mail that probes a provider), people
+    with events that no turn has judged (their gates are shut), and what would bring more than `per_domain` deliveries
+    for one mailbox provider (fewer for those in `slowed`) into the hands of all daemons together.
     Those past `expires_at` are handed out too: their claimer records that. One whose rows cannot be read is put off
     for an hour, with a fact that says why; `on_unread` is told.
     """
-    keys = _ready(tx, now, limit, per_domain, slowed, newest)
+    keys, probes = _ready(tx, now, limit, per_domain, slowed, newest)
     if not keys:
         return []
     claim = _claim(tx.dialect, tx.database.leases_by_server)
     claimed = claim(tx, batch=_KEYS.text(tx.dialect, keys), claimer=owner, **_lease(tx, now, lease))
     rows = {(row[0], row[1]): row for row in claimed}
-    return _whole(tx, [rows[key] for key in keys if key in rows], now, on_unread)
+    found = _whole(tx, [rows[key] for key in keys if key in rows], now, on_unread)
+    return [replace(each, probes=each.key in probes) for each in found] if probes else found
 
 
 def _whole(
@@ -176,32 +179,38 @@ def _claim(dialect: str, leases_by_server: bool) -> Query:
 
 def _ready(
     tx: Transaction, now: datetime, limit: int, per_domain: int | None, slowed: Mapping[str, int], newest: bool
-) -> list[Key]:
-    """Keys in the order of claims, walking the index rank by rank; PostgreSQL locks them as it goes."""
+) -> tuple[list[Key], list[Key]]:
+    """Keys in the order of claims, walking the index rank by rank; PostgreSQL locks them as it goes.
+
+    Second, those of them that probe a paused provider.
+    """
     if sending_is_shut(tx):
-        return []
-    paused = paused_campaigns(tx)
+        return [], []
+    paused, shut = paused_campaigns(tx), paused_domains(tx)
     if per_domain is not None and tx.dialect == "postgresql":  # two who count at once would both find room
         tx.execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
     rooms = _Rooms(in_flight_by_domain(tx) if per_domain is not None else {}, per_domain, slowed)
-    found: list[Key] = []
+    ready = select(_d.contact_id, _d.seq, _d.not_before, _d.domain).where(
+        sql(READY), _d.not_before <= now, sql(_NOTHING_UNSEEN)
+    )
+    if paused:
+        ready = ready.where(_d.campaign.not_in(sorted(paused)))
+    if tx.dialect == "postgresql":
+        ready = ready.with_for_update(skip_locked=True)
+    probes = [key for each in shut if (key := take_probe(tx, each, ready.order_by(_d.rank), now)) is not None]
+    if shut:
+        ready = ready.where(func.coalesce(_d.domain, "").not_in([each.domain for each in shut]))
+    found = probes[:limit]
     rank = -1
     while len(found) < limit:
         next_ = tx.execute(select(func.min(_d.rank)).where(sql(READY), _d.rank > rank)).scalar()
         if next_ is None:
             break
         rank = next_
-        query = select(_d.contact_id, _d.seq, _d.not_before, _d.domain).where(
-            sql(READY), _d.rank == rank, _d.not_before <= now, sql(_NOTHING_UNSEEN)
-        )
-        if paused:
-            query = query.where(_d.campaign.not_in(sorted(paused)))
         order = (_d.not_before, _d.contact_id, _d.seq)
-        query = query.order_by(*(column.desc() for column in order) if newest else order)
-        if tx.dialect == "postgresql":
-            query = query.with_for_update(skip_locked=True)
+        query = ready.where(_d.rank == rank).order_by(*(column.desc() for column in order) if newest else order)
         found += _with_room(tx, query, rooms, limit - len(found), newest)
-    return found
+    return found, probes
 
 
 _CLAIM_LOCK = 0x6E757274636C

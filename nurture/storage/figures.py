@@ -14,6 +14,7 @@ from nurture.domain.delivery import DeliveryState
 from nurture.domain.ledger import FactKind, Reason
 from nurture.storage.controls import paused_campaigns
 from nurture.storage.database import Database, Transaction
+from nurture.storage.refusals import paused_domains
 from nurture.storage.tables import (
     ACTIVE,
     HELD,
@@ -60,15 +61,19 @@ class Trouble:
 
 
 def queue(tx: Transaction, now: datetime) -> Queue:
-    """Cheap: what is not due yet is not counted. Mails of paused campaigns do not wait, they are held."""
+    """Cheap: what is not due yet is not counted. Mails of what is paused do not wait, they are held."""
 
     def one(query: Any) -> Any:
         return tx.execute(query).scalar()
 
     waiting = tx.execute(select(func.count(), func.min(due.c.at)).where(due.c.at <= now)).one()
     may_go = select(func.count(), func.min(_d.not_before)).where(sql(READY), _d.not_before <= now)
-    paused = paused_campaigns(tx)
-    ready = tx.execute(may_go.where(_d.campaign.not_in(sorted(paused))) if paused else may_go).one()
+    paused, shut = paused_campaigns(tx), [pause.domain for pause in paused_domains(tx)]
+    if paused:
+        may_go = may_go.where(_d.campaign.not_in(sorted(paused)))
+    if shut:
+        may_go = may_go.where(func.coalesce(_d.domain, "").not_in(shut))
+    ready = tx.execute(may_go).one()
     later = (
         one(select(func.min(due.c.at)).where(due.c.at > now)),
         one(select(func.min(_d.not_before)).where(sql(READY), _d.not_before > now)),

@@ -10,6 +10,7 @@ from typing import Any
 
 from nurture.domain.delivery import DeliveryState
 from nurture.domain.ledger import Fact, FactKind, Reason
+from nurture.domain.refusals import Refusal
 from nurture.domain.retry import Attempt
 from nurture.storage.bulk import Insert, Values
 from nurture.storage.cancellations import cancel
@@ -18,6 +19,7 @@ from nurture.storage.deliveries import Key
 from nurture.storage.events import Arrival, store_events
 from nurture.storage.kept_mails import let_go
 from nurture.storage.queue import wake
+from nurture.storage.refusals import note_refusals, probed
 from nurture.storage.rows import INSERT_LEDGER, fact_values
 from nurture.storage.tables import attempts
 from nurture.storage.types import Batch, sql
@@ -47,7 +49,8 @@ class Outcome:
 
     `state` deferred or planned asks again at `not_before`. `uses_try`: counts towards this person's retries. `lost`:
     the fate of this attempt is not known (also where the mail is deferred to be sent once more). `verdict` is stored
-    with the attempt, `facts` go to the ledger, `told` is an event of hers that comes of it.
+    with the attempt, `facts` go to the ledger, `told` is an event of hers that comes of it. `refused`: for our sake, to
+    be counted. `probed`: this mail was to try whether that paused domain takes mail again.
     """
 
     contact_id: int
@@ -63,6 +66,8 @@ class Outcome:
     lost: bool = False
     facts: tuple[Fact, ...] = ()
     told: Arrival | None = None
+    refused: Refusal | None = None
+    probed: str | None = None
 
     @property
     def key(self) -> Key:
@@ -121,6 +126,11 @@ def record_outcomes(tx: Transaction, outcomes: Sequence[Outcome], owner: str, no
     told = [arrival for key in keys if (arrival := by_key[key].told) is not None]
     if told:
         store_events(tx, told, now)
+    note_refusals(tx, [refused for key in keys if (refused := by_key[key].refused) is not None])
+    for key in keys:
+        outcome = by_key[key]
+        if outcome.probed is not None and (outcome.state is DeliveryState.SENT or outcome.refused is not None):
+            probed(tx, outcome.probed, outcome.state is DeliveryState.SENT, now)
     _cancel_those_who_left(tx, [key for key in keys if key in waiting], now)
     return set(keys)
 

@@ -75,7 +75,8 @@ METRICS = (
     Described(
         "nurture_daemon_mails_total", DATABASE, "attempts of each daemon by what came of them", ("daemon", "outcome")
     ),
-    Described("nurture_campaigns_paused", DATABASE, "campaigns paused by hand"),
+    Described("nurture_campaigns_paused", DATABASE, "campaigns paused, by hand or for refusals"),
+    Described("nurture_domains_paused", DATABASE, "mailbox providers paused for refusals"),
     Described("nurture_on_hold", DATABASE, "1 while nothing may move until somebody confirms"),
     Described("nurture_sending_stopped", DATABASE, "1 after nurture stop-sending"),
     Described("nurture_relay_breaker_state", DATABASE, "0 closed (mail flows), 1 probing, 2 open", ("relay",)),
@@ -146,6 +147,7 @@ def _of_database(seen: Seen) -> Iterable[Metric]:
     }
     yield _metric("nurture_daemon_mails_total", mails)
     yield _metric("nurture_campaigns_paused", len(standing.paused))
+    yield _metric("nurture_domains_paused", len(standing.domains))
     yield _metric("nurture_on_hold", standing.hold is not None)
     yield _metric("nurture_sending_stopped", standing.stopped is not None)
     yield _metric("nurture_relay_breaker_state", _breakers(standing))

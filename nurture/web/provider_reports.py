@@ -30,7 +30,7 @@ def mount(web: FastAPI, site: Site) -> None:
         if provider not in given:
             raise Refusal(404, "There is nothing here.")
         if not found:
-            found.append(ProviderReports(app.database, app.keyring, given))
+            found.append(ProviderReports(app.database, app.keyring, given, storm=app.storm_rule))
         reports, which = found[0], Provider(provider)
         client = f"{provider} {request.client.host if request.client else ''}"
         rates.look(client, WRONG_PER_MINUTE, app.clock.monotonic())

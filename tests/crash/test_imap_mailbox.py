@@ -36,9 +36,25 @@ def test_what_a_real_server_serves_is_taken_once(
             client.sendmail("", f"hello@{BOX}", plain(f"hello@{BOX}") + b"x" * 900 + b"\r\n" * (1 << 20))
         host.until_delivered("bounces", 2)
         address = ImapAddress("127.0.0.1", host.imap_port, "bounces", "lab", tls=False)
-        taken = empty_imap(database, house.app.keyring, house.app.applied().programme, address, "one", house.now)
+        taken = empty_imap(
+            database,
+            house.app.keyring,
+            house.app.applied().programme,
+            address,
+            "one",
+            house.now,
+            storm=house.app.storm_rule,
+        )
         assert taken == Emptied({"bounced": 1, "no effect": 1}, more=False)
-        again = empty_imap(database, house.app.keyring, house.app.applied().programme, address, "one", house.now)
+        again = empty_imap(
+            database,
+            house.app.keyring,
+            house.app.applied().programme,
+            address,
+            "one",
+            house.now,
+            storm=house.app.storm_rule,
+        )
         assert again == Emptied()
         seen = [each.name.rpartition(":2,")[2] for each in (host.folder("bounces") / "cur").iterdir()]
         assert seen == ["S", "S"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.domain.breaker import Breaker, BreakerState, Pace, is_policy_storm
+from nurture.domain.breaker import Breaker, BreakerState, Pace
 from nurture.domain.mailbox_providers import provider_of
 from nurture.domain.retry import Attempt, Fault, Phase, classify
 
@@ -113,12 +113,6 @@ def test_pace_has_a_ceiling():
     for _ in range(100):
         pace = pace.after(SENT)
     assert pace.limit == 20
-
-
-def test_a_policy_storm_is_more_than_five_in_a_hundred():
-    assert not is_policy_storm(5, 100)
-    assert is_policy_storm(6, 100)
-    assert not is_policy_storm(6, 99)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,10 @@ def _address(house: House, seq: int | None = None, purpose: Purpose = Purpose.RE
 
 
 def _take(house: House, raw: bytes, recipient: str | None = None) -> Taken:
-    taken = take_mail(house.database, house.app.keyring, house.app.applied().programme, raw, house.now, recipient)
+    app = house.app
+    taken = take_mail(
+        house.database, app.keyring, app.applied().programme, raw, house.now, recipient, storm=app.storm_rule
+    )
     house.drain()
     return taken
 

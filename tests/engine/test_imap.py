@@ -24,7 +24,9 @@ def _address(server: ImapServer, password: str = PASSWORD) -> ImapAddress:
 
 def _empty(house: House, address: ImapAddress) -> Emptied:
     app = house.app
-    return empty_imap(house.database, app.keyring, app.applied().programme, address, "one", house.now)
+    return empty_imap(
+        house.database, app.keyring, app.applied().programme, address, "one", house.now, storm=app.storm_rule
+    )
 
 
 def _bounce(house: House) -> bytes:

@@ -14,7 +14,9 @@ from nurture.testing.returns import dsn, plain
 
 def _empty(house: House, folder: Path, owner: str = "one") -> Emptied:
     app = house.app
-    return empty_maildir(house.database, app.keyring, app.applied().programme, folder, owner, house.now)
+    return empty_maildir(
+        house.database, app.keyring, app.applied().programme, folder, owner, house.now, storm=app.storm_rule
+    )
 
 
 def test_mails_are_taken_once_and_kept_as_seen(build: Callable[..., House], tmp_path: Path) -> None:

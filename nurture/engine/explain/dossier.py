@@ -12,9 +12,11 @@ from nurture.domain.case import Case
 from nurture.domain.contact import Contact
 from nurture.domain.delivery import CountedMail, Delivery, DeliveryState
 from nurture.domain.enrolment import Enrolment, EnrolmentState
-from nurture.domain.event import Event
+from nurture.domain.event import NOTHING, Event
 from nurture.domain.ledger import FactKind
+from nurture.domain.mailbox_providers import provider_of
 from nurture.domain.programme import Programme
+from nurture.domain.refusals import DomainPause
 from nurture.domain.snapshot import Snapshot
 from nurture.domain.steps import MailKind
 from nurture.engine.explain.fact_words import Written
@@ -22,9 +24,11 @@ from nurture.engine.resident import Resident
 from nurture.engine.revisions import Applied
 from nurture.engine.simulate import World
 from nurture.engine.simulation.stored import resident_of
+from nurture.storage.controls import Paused, pauses
 from nurture.storage.database import Transaction
 from nurture.storage.events import last_events
 from nurture.storage.outlook import outlook_of
+from nurture.storage.refusals import pause_of
 from nurture.storage.reports import deliveries_of, enrolments_of, ledger_of
 
 MOST_STEPS = 5_000  # of the played future: rules that chase each other must come to rest
@@ -36,6 +40,7 @@ class Dossier:
 
     `events` has the last event of every name that starts a campaign. `person` and `due_at` are what her future is
     played from; `person` is None for a moment of the past, which has its future in `after`, the rest of the ledger.
+    `pauses` are of campaigns, `domain_pause` of her mailbox provider.
     """
 
     contact: Contact
@@ -48,6 +53,8 @@ class Dossier:
     due_at: datetime | None = None
     paused: frozenset[str] = frozenset()
     after: tuple[Written, ...] = ()
+    pauses: Mapping[str, Paused] = NOTHING
+    domain_pause: DomainPause | None = None
 
     def inside(self, campaign: str) -> list[Enrolment]:
         return [each for each in self.enrolments if each.campaign == campaign and each.state is EnrolmentState.ACTIVE]
@@ -159,7 +166,14 @@ def of_contact(tx: Transaction, applied: Applied, contact: Contact, now: datetim
         person=resident_of(outlook, now),
         due_at=outlook.due_at,
         paused=outlook.snapshot.paused,
+        pauses=pauses(tx),
+        domain_pause=_of_provider(tx, outlook.snapshot.contact),
     )
+
+
+def _of_provider(tx: Transaction, contact: Contact) -> DomainPause | None:
+    pause = pause_of(tx, provider_of(contact.email)) if contact.email else None
+    return pause if pause is not None and pause.ended_at is None else None
 
 
 def of_resident(person: Resident, programme: Programme, now: datetime, paused: frozenset[str] = frozenset()) -> Dossier:

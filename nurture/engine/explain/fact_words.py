@@ -99,6 +99,7 @@ _WHAT = {
     FactKind.CLICKED: "a link of {step} was followed",
     FactKind.OPENED: "{step} was opened",
     FactKind.MERGED: "became one with a contact that was number {was}",
+    FactKind.PAUSED: "mail to {what} is paused: {refused} of {mails} were refused",
     FactKind.FAILED: "turn failed",
 }
 # Reasons that say nothing beyond the line they explain, or less than the values that follow.

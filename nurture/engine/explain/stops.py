@@ -10,6 +10,7 @@ from nurture.domain.case import Case
 from nurture.domain.enrolment import Enrolment
 from nurture.domain.flow import is_open
 from nurture.domain.programme import Cap, Programme
+from nurture.domain.refusals import DomainPause
 from nurture.domain.steps import MailKind, OnCap, Send, Step
 from nurture.engine.explain.dossier import Dossier
 from nurture.engine.explain.fact_words import Clock, Written, observed
@@ -28,7 +29,11 @@ def could_stop(
     case = dossier.case(programme)
     send = _next_send(campaign, enrolment, ahead, step)
     if not is_open(campaign, case.paused):
-        yield "nothing goes while the campaign is paused"
+        pause = dossier.pauses.get(campaign.name)
+        because = f": {pause.why}" if pause is not None and pause.why else ""
+        yield f"nothing goes while the campaign is paused{because}"
+    if dossier.domain_pause is not None:
+        yield _domain_paused(dossier.domain_pause, clock)
     if send is None or send.kind is MailKind.MARKETING:
         yield "unsubscribing" + (f", or leaving topic {campaign.topic}" if campaign.topic else "")
     for stop in campaign.stops:
@@ -38,6 +43,13 @@ def could_stop(
         yield f"reaching the goal: event {goal.event}" + (f" where {goal.where.source}" if goal.where else "")
     if send is not None:
         yield from _kept_back(programme, send, enrolment, dossier, clock)
+
+
+def _domain_paused(pause: DomainPause, clock: Clock) -> str:
+    return (
+        f"mail to {pause.domain} is paused since {clock.said(pause.since)}: {pause.refused} of {pause.mails} mails "
+        f"were refused, the last with: {pause.text}; one mail tries it again {clock.said(pause.probe_at)}"
+    )
 
 
 def _stop(programme: Programme, stop: Stop, case: Case, clock: Clock) -> Iterator[str]:

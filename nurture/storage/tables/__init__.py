@@ -15,11 +15,13 @@ from nurture.storage.tables.operation import (
     STOPPED,
     BlobRow,
     CampaignControlRow,
+    DomainPauseRow,
     DutyRow,
     ImportRow,
     KeyRow,
     MarkRow,
     QuarantineRow,
+    RefusalRow,
     RelayStateRow,
     ReplyRow,
     RevisionRow,
@@ -63,6 +65,7 @@ __all__ = [
     "consents",
     "contacts",
     "deliveries",
+    "domain_pauses",
     "due",
     "duties",
     "enrolments",
@@ -75,6 +78,7 @@ __all__ = [
     "names",
     "outgoing",
     "quarantine",
+    "refusals",
     "relay_state",
     "replies",
     "revisions",
@@ -106,6 +110,8 @@ campaign_controls = _table(CampaignControlRow)
 duties = _table(DutyRow)
 outgoing = _table(OutgoingRow)
 relay_state = _table(RelayStateRow)
+refusals = _table(RefusalRow)
+domain_pauses = _table(DomainPauseRow)
 imports = _table(ImportRow)
 quarantine = _table(QuarantineRow)
 api_keys = _table(KeyRow)

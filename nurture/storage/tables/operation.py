@@ -42,7 +42,7 @@ class BlobRow(Row, table=True):
 
 
 class CampaignControlRow(Row, table=True):
-    """`since` is when the campaign was first applied; `paused_at` is set while it is paused by hand."""
+    """`since` is when the campaign was first applied; `paused_at` is set while it is paused, for `why`."""
 
     __tablename__ = "campaign_controls"
 
@@ -50,6 +50,7 @@ class CampaignControlRow(Row, table=True):
     since: datetime = instant_column()
     paused_at: datetime | None = instant_column(default=None)
     by: str | None = text_column(default=None)
+    why: str | None = text_column(default=None)
 
 
 class DutyRow(Row, table=True):
@@ -71,6 +72,33 @@ class RelayStateRow(Row, table=True):
     state: dict[str, Any] = json_column()
     version: int = number_column()
     updated_at: datetime = instant_column()
+
+
+class RefusalRow(Row, table=True):
+    """One refusal that was about the sender, at the time of its mail. Nobody is named."""
+
+    __tablename__ = "refusals"
+    __table_args__ = (Index(None, "domain", "at"), Index(None, "campaign", "at"))
+
+    id: int | None = id_column()
+    at: datetime = instant_column()
+    domain: str | None = text_column(default=None)
+    campaign: str | None = text_column(default=None)
+
+
+class DomainPauseRow(Row, table=True):
+    """A mailbox provider that refused us too often; `seconds` is the wait between two probes."""
+
+    __tablename__ = "domain_pauses"
+
+    domain: str = text_column(primary_key=True)
+    since: datetime = instant_column()
+    refused: int = number_column()
+    mails: int = number_column()
+    text: str = text_column()
+    probe_at: datetime = instant_column()
+    seconds: int = number_column()
+    ended_at: datetime | None = instant_column(default=None)
 
 
 class ImportRow(Row, table=True):
