@@ -52,7 +52,9 @@ class Desk:
     def __init__(self, house: House) -> None:
         self.house, self.amazon = house, AMAZON
         AMAZON.asked.clear()
-        self.reports = ProviderReports(house.database, house.app.keyring, SECRETS, AMAZON.fetch, storm=house.app.storm_rule)
+        self.reports = ProviderReports(
+            house.database, house.app.keyring, SECRETS, AMAZON.fetch, storm=house.app.storm_rule
+        )
 
     def take(self, provider: Provider, body: Any, headers: Mapping[str, str] | None = None) -> dict[str, int]:
         octets = body if isinstance(body, bytes) else json.dumps(body).encode()
