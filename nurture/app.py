@@ -16,6 +16,7 @@ from nurture.clock import Clock, SystemClock
 from nurture.domain.breaker import START_CONCURRENCY, Breaker, BreakerState, Pace
 from nurture.domain.refusals import StormRule
 from nurture.domain.tokens import Keyring
+from nurture.domain.warm_up import WarmUp
 from nurture.engine.allowance import Allowance
 from nurture.engine.compose import Composer
 from nurture.engine.dispatch import Dispatcher
@@ -235,7 +236,7 @@ class App:
             journal=self.journal,
             per_domain=self.settings.per_domain if by_smtp else None,
             slowed=lambda: self.paces.slowed,
-            allowance=Allowance(self.settings.mails_per_minute, relay),
+            allowance=self._allowance(relay),
             counts=self.vitals.mails,
             storm=self.storm_rule,
         )
@@ -249,6 +250,11 @@ class App:
             roles=roles,
         )
         return Engine(pump, dispatcher, executor)
+
+    def _allowance(self, relay: str) -> Allowance:
+        settings = self.settings
+        warm_up = WarmUp(settings.warm_up_since, settings.warm_up_first_day) if settings.warm_up_since else None
+        return Allowance(settings.mails_per_minute, relay, per_second=settings.mails_per_second, warm_up=warm_up)
 
     @property
     def storm_rule(self) -> StormRule:

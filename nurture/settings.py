@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
@@ -120,6 +121,11 @@ class Settings(BaseSettings):
     dkim_selector: str | None = Field(None, description="selector of the DKIM key")
     dkim_key_file: Path | None = Field(None, description="private key in PEM, RSA (2048 bits or more) or Ed25519")
     mails_per_minute: int | None = Field(None, ge=1, description="the relay's limit, for all daemons together")
+    mails_per_second: int | None = Field(None, ge=1, description="the same in any second; several limits all hold")
+    warm_up_since: date | None = Field(
+        None, description="the first day (UTC) of a new sender: few mails a day at first, half as many again each day"
+    )
+    warm_up_first_day: int = Field(200, ge=1, description="how many mails go on the first day of the warm-up")
     per_domain: int = Field(5, ge=1, le=100, description="how many connections at once for one mailbox provider")
     storm_percent: int = Field(
         5, ge=1, le=100, description="pause a mailbox provider or campaign that refuses us more often, see feedback.md"

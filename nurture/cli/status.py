@@ -106,6 +106,8 @@ def _rows(standing: Standing, closer: Closer) -> Iterator[tuple[str, str]]:
     yield "daemons", _daemons(standing)
     if standing.breakers:
         yield "relay", ", ".join(f"{name} {one.state.value}" for name, one in sorted(standing.breakers.items()))
+    if standing.warmth is not None:
+        yield "warm-up", f"{standing.warmth.taken:,} of the {standing.warmth.ceiling:,} mails of today"
     yield "paused", ", ".join([*standing.paused, *(one.domain for one in standing.domains)]) or "nothing"
     inside = plural(closer.inside, "time inside a campaign", "times inside a campaign")
     suppressed = ", ".join(f"{count:,} {reason}" for reason, count in sorted(closer.suppressed.items()))

@@ -34,8 +34,9 @@ class Metronome:
         defaults: dict[str, Any] = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=defaults)
 
-    def every(self, seconds: float, name: str, job: Job) -> None:
-        self._scheduler.add_job(job, Beat(seconds), id=name, name=name, replace_existing=True)
+    def every(self, seconds: float, name: str, job: Job, *, at_once: bool = False) -> None:
+        first = {"next_run_time": datetime.now(UTC)} if at_once else {}
+        self._scheduler.add_job(job, Beat(seconds), id=name, name=name, replace_existing=True, **first)
 
     def start(self) -> None:
         self._scheduler.start()

@@ -132,7 +132,7 @@ class Service:
         metronome.every(FORGET, "forget", self._forget)
         metronome.every(FOLLOW, "follow", self._follow)
         if self._app.hubspot is not None:
-            metronome.every(STATUS, "hubspot", self._pull)
+            metronome.every(STATUS, "hubspot", self._pull, at_once=True)
         if self._app.settings.feedback_maildir is not None:
             metronome.every(FEEDBACK, "feedback", self._take_feedback)
         if self._app.settings.feedback_imap is not None:

@@ -226,17 +226,17 @@ class Dispatcher:
         def work(tx: Transaction) -> list[tuple[Claimed, Snapshot]]:
             if held is not None:
                 rows.release_strays(tx, self._owner, held)
-            book = self.allowance.book(tx, now)
-            most = room if book is None else min(room, book.room)
-            self.allowance.is_spent = most <= 0
+            books = self.allowance.books(tx, now)
+            most = room if books is None else min(room, books.room)
+            self.allowance.is_spent = books is not None and most <= 0 and not books.waits_for_tomorrow
             if most <= 0:
                 return []
             claims = rows.claim_deliveries(
                 tx, now, self._owner, LEASE, most, per_domain=self._per_domain, slowed=slowed or {}, newest=newest,
                 on_unread=self._tell_unread,
             )  # fmt: skip
-            if book is not None:
-                book.take(len(claims))
+            if books is not None:
+                books.take(len(claims))
             asking = sorted({claim.delivery.contact_id for claim in claims if _asks(applied, claim)})
             known = {s.contact.id: s for s in load_snapshots(tx, asking, applied.needs, now)} if asking else {}
             return [(claim, known.get(claim.delivery.contact_id) or _plain(claim)) for claim in claims]

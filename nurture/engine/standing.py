@@ -20,7 +20,7 @@ from nurture.storage.database import Database
 from nurture.storage.figures import Queue, Trouble
 from nurture.storage.heartbeats import Heartbeat, heartbeats
 from nurture.storage.refusals import paused_domains
-from nurture.storage.relays import breakers
+from nurture.storage.relays import Warmth, breakers, warmth
 from nurture.storage.revisions import latest
 from nurture.storage.suppressions import count_suppressions
 
@@ -50,6 +50,7 @@ class Standing:
     relay_trouble: str | None
     breakers: dict[str, Breaker]
     daemons: tuple[Heartbeat, ...]
+    warmth: Warmth | None
     paused: dict[str, Paused]
     domains: tuple[DomainPause, ...]
     revision: int
@@ -57,8 +58,10 @@ class Standing:
 
     @property
     def lag(self) -> timedelta:
-        """How long the oldest due turn or mail has been waiting."""
-        waiting = [at for at in (self.queue.oldest_due, self.queue.oldest_ready) if at is not None]
+        """How long the oldest due turn or mail has been waiting; what waits for tomorrow's warm-up is not late."""
+        is_full = self.warmth is not None and self.warmth.taken >= self.warmth.ceiling
+        mail = None if is_full else self.queue.oldest_ready
+        waiting = [at for at in (self.queue.oldest_due, mail) if at is not None]
         return max(self.at - min(waiting), timedelta()) if waiting else timedelta()
 
     @property
@@ -94,6 +97,7 @@ def look(database: Database, now: datetime) -> Standing:
             relay_trouble=relay_trouble,
             breakers=breakers(tx, now),
             daemons=tuple(heartbeats(tx)),
+            warmth=warmth(tx, now),
             paused=pauses(tx),
             domains=tuple(paused_domains(tx)),
             revision=revision.number if revision is not None else 0,

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.domain.ration import WINDOW, Ration
+from nurture.domain.ration import MINUTE, Ration
 
 NOW = 1_900_000_000.0
 
@@ -23,7 +23,7 @@ def test_no_sixty_seconds_see_more_than_the_limit_and_no_second_more_than_two_se
         ration = Ration.from_json(json.loads(json.dumps(ration.take(number, limit, now).to_json())))
         begun.append((now, number))
     for start, _ in begun:
-        assert sum(number for at, number in begun if start <= at < start + WINDOW) <= limit
+        assert sum(number for at, number in begun if start <= at < start + MINUTE) <= limit
         assert sum(number for at, number in begun if start <= at < start + 1) <= max(1, limit / 60 * 3)
 
 
@@ -45,4 +45,4 @@ def test_what_is_kept_stays_small() -> None:
     ration = Ration()
     for step in range(10_000):
         ration = ration.take(1, 60_000, NOW + step / 100)
-    assert len(ration.taken) <= 2 * WINDOW + 1
+    assert len(ration.taken) <= 2 * MINUTE + 1

@@ -15,6 +15,7 @@ from nurture.storage.contacts import find
 from nurture.storage.quarantine import held
 from nurture.testing.house import ANA, House
 from nurture.testing.returns import arf, dsn, plain
+from nurture.testing.smtp import ScriptedServer, say
 
 Build = Callable[..., House]
 FULL = "552 5.2.2 Mailbox full"
@@ -172,3 +173,31 @@ def test_what_came_back_of_somebody_who_was_erased_has_no_effect(house: House) -
 
 def test_a_bounce_that_names_no_mail_waits_for_somebody_to_look(house: House) -> None:
     assert _take(house, dsn("bounces@shop.example")).effect is Effect.QUARANTINED
+
+
+FOUR_MAILS = """\
+start: {event: Signed Up}
+steps:
+  - {id: a, send: hello}
+  - wait: 8 days
+  - {id: b, send: hello}
+  - wait: 8 days
+  - {id: c, send: hello}
+  - wait: 8 days
+  - {id: d, send: hello}
+"""
+
+
+def test_mails_the_relay_refuses_for_a_full_mailbox_suppress_at_the_third_over_two_weeks(build: Build) -> None:
+    with ScriptedServer({"RCPT": say(FULL)}) as server:
+        house = build(FOUR_MAILS, server=server)
+        house.consenting()
+        house.tell("Signed Up")
+        house.live_until("+9 days")
+        assert [one.delivery.state.value for one in house.mails()] == ["rejected", "rejected"]
+        assert _suppressed(house) is None
+        house.live_until("+8 days")
+        assert _suppressed(house) is SuppressionReason.BOUNCED
+        house.live_until("+20 days")
+        assert "sent accepted" not in house.told()
+        assert len([one for one in house.mails() if one.delivery.state.value == "rejected"]) == 3
