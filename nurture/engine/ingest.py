@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from nurture.domain.event import NOTHING
+from nurture.domain.frozen import frozen
 from nurture.storage.database import Database
 from nurture.storage.events import Arrival, store_events
 from nurture.storage.faults import DatabaseFault, Fault
@@ -23,7 +24,7 @@ RESERVED = "nurture."
 BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class IncomingEvent:
     """Something told to us about somebody. `name` None only says who she is. `message_id` makes repeats harmless.
 
@@ -33,6 +34,7 @@ class IncomingEvent:
     merged into her attributes.
     """
 
+    _: KW_ONLY
     name: str | None = None
     at: datetime | None = None
     properties: Mapping[str, Any] = field(default=NOTHING)
@@ -85,7 +87,7 @@ def ingest_together(database: Database, requests: Sequence[Request], now: dateti
     return results
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Entry:
     """An event on its way in: its place in the request, and where its caller reads what became of it."""
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from nurture.domain.event import NOTHING
+from nurture.domain.frozen import frozen
 from nurture.intake.addresses import address_problem
 from nurture.intake.events import MAX_NAME, RESERVED, SignalError
 from nurture.intake.json_text import is_storable, unfit, unstorable
@@ -25,7 +26,7 @@ IDENTIFIED, ALIASED = "nurture.identified", "nurture.aliased"
 PAGE_VIEWED, SCREEN_VIEWED, GROUP_JOINED = "Page Viewed", "Screen Viewed", "Group Joined"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One call, checked but not yet judged. `at` is aware and in UTC, corrected by the client's clock; None means now.
 

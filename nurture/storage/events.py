@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from nurture.domain.event import NOTHING, Event
+from nurture.domain.frozen import frozen
 from nurture.storage.bulk import Insert, Query, Values
 from nurture.storage.database import Transaction
 from nurture.storage.identities import Identity, resolve
@@ -44,10 +45,11 @@ def last_events(tx: Transaction, contact_id: int, names: Sequence[str]) -> dict[
     return {name: Event(id_, name, at, properties) for id_, name, at, properties, _ in rows}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Arrival:
     """Something told to us. (`source`, `message_id`) is its identity for ever; `name` None only says who she is."""
 
+    _: KW_ONLY
     who: Identity
     at: datetime
     source: str

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
 from nurture.domain.contact import Consent
+from nurture.domain.frozen import frozen
 from nurture.storage.addresses import address_hash, canonical, domain_of
 from nurture.storage.bulk import Insert, Query
 from nurture.storage.database import Transaction
@@ -23,7 +24,7 @@ from nurture.storage.types import among
 _c = contacts.c
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Identity:
     """How somebody is named, and what is said about her.
 
@@ -35,6 +36,7 @@ class Identity:
     address of a known person, nor make two known people one.
     """
 
+    _: KW_ONLY
     email: str | None = None
     external_id: str | None = None
     contact_id: int | None = None

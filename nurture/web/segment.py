@@ -28,10 +28,13 @@ from nurture.web.reception import Reception, Refused
 MAX_CALL, MAX_BATCH = 32 << 10, 500 << 10
 _CORS = (
     (b"access-control-allow-origin", b"*"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+)
+_PREFLIGHT = (
+    *_CORS,
     (b"access-control-allow-methods", b"POST, OPTIONS"),
     (b"access-control-allow-headers", b"authorization, content-type, x-retry-count, x-strict-mode"),
     (b"access-control-max-age", b"86400"),
-    (b"cross-origin-resource-policy", b"cross-origin"),
 )
 _DONE = b'{"success":true}'
 _DONE_HEADERS = [
@@ -58,7 +61,7 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS":
-            await send({"type": "http.response.start", "status": 204, "headers": list(_CORS)})
+            await send({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
             await send({"type": "http.response.body"})
             return
         answer: Response | None

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nurture import __version__
 from nurture.app import App
@@ -106,3 +106,15 @@ def create_site(app: App, faces: Collection[Face] = EVERY_FACE, *, wake: Callabl
         import_module(_MODULES[face]).mount(web, site)
     web.add_middleware(Guard, journal=site.journal, counts=site.requests, direct=site.direct, limits=site.limits)
     return web
+
+
+def front_of(web: FastAPI) -> ASGIApp:
+    """The same site, with a shorter way to the addresses that are asked most: past the framework's own layers."""
+    site: Site = web.state.site
+    guard = Guard(web, journal=site.journal, counts=site.requests, direct=site.direct, limits=site.limits)
+
+    async def front(scope: Scope, receive: Receive, send: Send) -> None:
+        inner = guard if scope["type"] == "http" and scope["path"] in site.direct else web
+        await inner(scope, receive, send)
+
+    return front

@@ -23,6 +23,7 @@ from nurture.web.site import Site
 
 PER_MINUTE = 60  # posts by one link
 MAX_FORM = 16 << 10
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 class Desk:
@@ -95,10 +96,14 @@ class Desk:
         return self.answer(request, programme, "unknown.html", status=404)
 
 
+def kind_of(request: Request) -> str:
+    """The media type of the body, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def form_of(request: Request) -> FormData:
     """A form, urlencoded or multipart (fields only). Raises Refusal: 400, 413, 415."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+    if kind_of(request) not in FORMS:
         raise Refusal(415, "A form is needed: urlencoded or multipart.")
     if int(request.headers.get("content-length", "0")) > MAX_FORM:
         raise Refusal(413, f"The form is larger than {MAX_FORM:,} bytes.")
