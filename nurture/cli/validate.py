@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,16 +44,19 @@ def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool, explain
         return
     from nurture.engine.check import check
     from nurture.language.source import read_project
+    from nurture.rendering.pictures import pictures_in
 
     known = _recall()
     before = dict(known)
     sources = read_project(Path())
-    checked = check(sources, known)
+    pictures = pictures_in(Path())
+    checked = check(sources, known, pictures)
     if fix and (repaired := repair(checked.problems)):
         say(f"Repaired {plural(repaired, 'line')}.")
         sources = read_project(Path())
-        checked = check(sources, known)
-    found = [*checked.problems, *_unproven(sources, checked, before, known)]
+        checked = check(sources, known, pictures)
+    wrong, cuts = _proven(sources, checked, before, known)
+    found = [*checked.problems, *wrong]
     everybody = None
     if audience and not checked.errors:
         from nurture.cli.audience import made_for_all
@@ -62,7 +65,7 @@ def validate(paths: tuple[str, ...], strict: bool, form: str, fix: bool, explain
         found += unfit
     problems = _wanted(found, paths, sources)
     _remember(known)
-    _tell(problems, "json" if current().json else form, len(sources), everybody)
+    _tell(problems, "json" if current().json else form, len(sources), everybody, cuts)
     if audience and everybody is None:
         say(faint("No mail was made for the contacts: that comes once the files have no errors."))
     if not checked.templates_checked:
@@ -83,22 +86,29 @@ def _explain(code: str) -> None:
     show(json.dumps({"ok": True, "data": found}) if current().json else f"{code}: {words} ({found['family']})")
 
 
-def _unproven(sources: Mapping[str, str], checked: Checked, before: Known, known: Known) -> list[Problem]:
-    """What only whole mails for example people show. Asked once nothing else is wrong, and once for the same files."""
+def _proven(
+    sources: Mapping[str, str], checked: Checked, before: Known, known: Known
+) -> tuple[list[Problem], list[dict[str, Any]]]:
+    """What only whole mails for example people show, and how inboxes cut them.
+
+    Asked once nothing else is wrong, and while that holds once for the same files.
+    """
     if checked.errors:
-        return []
+        return [], []
     from nurture.engine.check import as_problem, fingerprint
-    from nurture.engine.proof import unfit, unproven
+    from nurture.engine.proof import prove
     from nurture.engine.revisions import assemble
+    from nurture.rendering.inbox_line import cut_by
 
     proof = f"proof {fingerprint(*(f'{path}{NUL}{text}' for path, text in sorted(sources.items())))}"
-    if before.get(proof) != []:
-        applied, now = assemble(sources), current().clock.now()
-        found = [*unproven(applied, now), *unfit(applied, now)]
-        if found:
-            return [as_problem(one, sources) for one in found]
-    known[proof] = []
-    return []
+    if before.get(proof):
+        known[proof] = before[proof]
+        return [], before[proof]
+    made = prove(assemble(sources, checked=checked), current().clock.now())
+    cuts = [each.as_data() for each in cut_by(made.lines)]
+    if not made.problems:
+        known[proof] = cuts
+    return [as_problem(one, sources) for one in made.problems], cuts
 
 
 def _wanted(problems: Sequence[Problem], paths: tuple[str, ...], sources: Mapping[str, str]) -> list[Problem]:
@@ -120,7 +130,9 @@ def _wanted(problems: Sequence[Problem], paths: tuple[str, ...], sources: Mappin
     ]
 
 
-def _tell(problems: list[Problem], form: str, files: int, everybody: Everybody | None) -> None:
+def _tell(
+    problems: list[Problem], form: str, files: int, everybody: Everybody | None, cuts: list[dict[str, Any]]
+) -> None:
     from nurture import __version__
     from nurture.cli.audience import as_data, tell
     from nurture.language import printing
@@ -128,7 +140,7 @@ def _tell(problems: list[Problem], form: str, files: int, everybody: Everybody |
     match form:
         case "json":
             made = {"audience": as_data(everybody)} if everybody is not None else {}
-            show(printing.as_json(problems, {"files": files, **made}))
+            show(printing.as_json(problems, {"files": files, "inbox": cuts, **made}))
         case "github":
             if problems:
                 show(printing.as_github(problems))
@@ -139,6 +151,9 @@ def _tell(problems: list[Problem], form: str, files: int, everybody: Everybody |
                 show(_coloured(printing.problem_text(problem), problem))
             if everybody is not None:
                 tell(everybody)
+            for cut in cuts:
+                if cut["subjects"]:
+                    say(faint(cut["told"]))
             summary = printing.summary(problems, files=files)
             show(summary if problems else good(summary))
 

@@ -15,6 +15,7 @@ from nurture.language.compile import Compiled, compile_project
 from nurture.language.problems import Problem, Severity, in_order
 from nurture.language.source import TEMPLATES
 from nurture.rendering.checks import check_template
+from nurture.rendering.pictures import Pictures
 from nurture.rendering.problems import TemplateProblem
 from nurture.rendering.renderer import Renderer
 
@@ -30,6 +31,7 @@ class Checked:
     compiled: Compiled
     problems: tuple[Problem, ...]
     templates_checked: bool
+    renderer: Renderer | None = None
 
     @property
     def errors(self) -> int:
@@ -44,33 +46,41 @@ UNREADABLE = "N450"  # a template that cannot be compiled; its front matter may 
 Known = dict[str, list[dict[str, Any]]]  # fingerprint of a template -> the problems found in it
 
 
-def check(sources: Mapping[str, str], known: Known | None = None) -> Checked:
+def check(sources: Mapping[str, str], known: Known | None = None, pictures: Pictures | None = None) -> Checked:
     """Compile the campaign files and every template. Raises nothing for what is wrong in a file.
 
     `known` remembers the findings of earlier checks: templates that are as they were are not compiled again. It is
-    brought up to date in place.
+    brought up to date in place. `pictures` are the files its mails show; None if they are not known.
     """
     compiled = compile_project(sources)
     programme = compiled.programme or compiled.sketch
     if programme is None:
         return Checked(compiled, compiled.problems, templates_checked=False)
-    found = _check_templates(sources, programme, {} if known is None else known, whole=compiled.programme is not None)
+    renderer = renderer_of(sources, programme)
+    whole = compiled.programme is not None
+    found = _check_templates(renderer, sources, programme, {} if known is None else known, pictures, whole=whole)
     faulty = {problem.file for problem in compiled.problems if problem.is_error}
     found = [one for one in found if one.code != UNREADABLE or one.file not in faulty]
     problems = [*compiled.problems, *(as_problem(problem, sources) for problem in found)]
-    return Checked(compiled, in_order(problems), templates_checked=True)
+    return Checked(compiled, in_order(problems), templates_checked=True, renderer=renderer)
 
 
 def _check_templates(
-    sources: Mapping[str, str], programme: Programme, known: Known, *, whole: bool
+    renderer: Renderer,
+    sources: Mapping[str, str],
+    programme: Programme,
+    known: Known,
+    pictures: Pictures | None,
+    *,
+    whole: bool,
 ) -> list[TemplateProblem]:
-    renderer = renderer_of(sources, programme)
     transactional = only_transactional(programme)
     if not whole:
         transactional |= frozenset(renderer.names()) - _sent(programme)
     parts = [f"{path}\0{text}" for path, text in sorted(sources.items()) if path.startswith(f"{TEMPLATES}_")]
     shared = fingerprint(
         repr((programme.brand, programme.postal_address, programme.locale, programme.zone, programme.currency)),
+        repr(sorted(pictures.items()) if pictures is not None else None),
         *parts,
     )
     problems: list[TemplateProblem] = []
@@ -82,7 +92,7 @@ def _check_templates(
         key = fingerprint(shared, name, str(name in transactional), *sorted(own))
         found = _remembered(known.get(key))
         if found is None:
-            found = check_template(renderer, name, marketing=name not in transactional)
+            found = check_template(renderer, name, marketing=name not in transactional, pictures=pictures)
         current[key] = [asdict(problem) for problem in found]
         problems += found
     known.clear()

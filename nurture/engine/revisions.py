@@ -8,7 +8,7 @@ from datetime import datetime
 
 from nurture.domain.needs import SnapshotNeeds, needs_of
 from nurture.domain.programme import Programme
-from nurture.engine.check import renderer_of
+from nurture.engine.check import Checked, renderer_of
 from nurture.errors import ConfigurationError
 from nurture.language.compile import Compiled, compile_project
 from nurture.rendering.renderer import Renderer
@@ -34,9 +34,14 @@ def assemble(
     number: int = 0,
     moved: Moves | None = None,
     first_applied: Mapping[str, datetime] | None = None,
+    *,
+    checked: Checked | None = None,
 ) -> Applied:
-    """Compile sources to something that runs. Raises ConfigurationError with the first errors, if there are any."""
-    compiled = compile_project(sources)
+    """Compile sources to something that runs; `checked` has done so already, if given.
+
+    Raises ConfigurationError with the first errors, if there are any.
+    """
+    compiled = checked.compiled if checked is not None else compile_project(sources)
     if compiled.programme is None:
         told = "\n".join(f"  {problem.file}:{problem.line}: {problem.message}" for problem in compiled.errors[:10])
         raise ConfigurationError(f"these files have problems (see them all with `nurture validate`):\n{told}")
@@ -49,7 +54,10 @@ def assemble(
         for name, campaign in compiled.programme.campaigns.items()
     }
     programme = replace(compiled.programme, campaigns=campaigns, revision=number)
-    return Applied(number, programme, renderer_of(sources, programme), needs_of(programme), compiled, sources)
+    renderer = checked.renderer if checked is not None else None
+    return Applied(
+        number, programme, renderer or renderer_of(sources, programme), needs_of(programme), compiled, sources
+    )
 
 
 def load(tx: Transaction, number: int) -> Applied:

@@ -1,7 +1,7 @@
 """Static checks of templates: what can be seen before any mail is rendered; and of mails, once they are.
 
 Codes: N45x templates and their data, N55x what mail programs do with it, N75x what the law wants in it.
-N456 and N457 are told by `engine/proof`, N458 and N459 by `engine/everybody`.
+N456, N457 and N576 are told by `engine/proof`, N458 and N459 by `engine/everybody`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from nurture.rendering.data_contract import ALWAYS_THERE, OURS, covering, uses_o
 from nurture.rendering.front_matter import ROOTS
 from nurture.rendering.inlining import base_rules
 from nurture.rendering.page import Finding, Page
+from nurture.rendering.pictures import Pictures, check_pictures
 from nurture.rendering.places import Place, Where
 from nurture.rendering.problems import TemplateProblem, did_you_mean
 from nurture.rendering.readers import for_readers
@@ -51,8 +52,13 @@ def check_all(renderer: Renderer, *, transactional: frozenset[str] = frozenset()
     return sorted(set(problems), key=lambda problem: (problem.file, problem.line, problem.code, problem.message))
 
 
-def check_template(renderer: Renderer, name: str, *, marketing: bool = True) -> list[TemplateProblem]:
-    """The problems of one template. `marketing` mail must carry an unsubscribe link and a postal address."""
+def check_template(
+    renderer: Renderer, name: str, *, marketing: bool = True, pictures: Pictures | None = None
+) -> list[TemplateProblem]:
+    """The problems of one template. `marketing` mail must carry an unsubscribe link and a postal address.
+
+    `pictures` are the files of the project; None if they are not known.
+    """
     try:
         source = renderer.draft(name)
         template = renderer.template(name)
@@ -63,6 +69,7 @@ def check_template(renderer: Renderer, name: str, *, marketing: bool = True) -> 
     page = Page.of(source.document, template)
     findings = [*_head(template), *_data(source, template), *_markup(page), *_styles(template), *_weight(template)]
     findings += for_readers(page, template)
+    findings += check_pictures(page, template, pictures, renderer.brand.get("assets_url"))
     if marketing:
         findings += _law(source, template, str(renderer.postal_address))
     return [
@@ -73,11 +80,11 @@ def check_template(renderer: Renderer, name: str, *, marketing: bool = True) -> 
 
 GROUPS = {
     "compatibility": ("N554", "N555", "N559", "N562"),
-    "accessibility": ("N556", "N563", "N564", "N565", "N566", "N567", "N568"),
-    "links": ("N557", "N558", "N569", "N570"),
-    "weight": ("N560", "N561", "N571"),
+    "accessibility": ("N556", "N563", "N564", "N565", "N566", "N567", "N568", "N572"),
+    "links": ("N557", "N558", "N569", "N570", "N573", "N576"),
+    "weight": ("N560", "N561", "N571", "N574", "N575"),
     "inbox": ("N551", "N552", "N553"),
-    "law": ("N750", "N751", "N752"),
+    "law": ("N750", "N751", "N752", "N753"),
     "data": ("N450", "N451", "N452", "N453", "N454", "N455", "N456", "N457", "N458", "N459"),
 }
 
@@ -253,6 +260,13 @@ def _law(source: Draft, template: Template, address: str) -> Iterator[Finding]:
         and not template.slow_because
     ):
         yield Finding("N751", "error", template.file, 1, "no unsubscribe link in the text", "add {{ unsubscribe_url }}")
+    texts = template.text_segments
+    written = " ".join("".join([part.source if part.kind is Kind.TEXT else "\x00" for part in texts]).split())
+    if texts and not any(_mentions(part, "postal_address") for part in texts) and (
+        not address or " ".join(address.split()) not in written
+    ):  # fmt: skip
+        message = "no postal address in the text"
+        yield Finding("N753", "error", template.file, 1, message, "add {{ postal_address }} to the .txt file")
     hint = "put {{ postal_address }} into the layout"
     static = "".join([s.source for s, _ in template.segments if s.kind is Kind.TEXT])
     if source.document and not any(_mentions(part, "postal_address") for part in source.document) and (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from nurture.rendering.problems import CompileError, did_you_mean
@@ -87,6 +88,7 @@ class FrontMatter:
         return dict(self.lines).get(key, 1)
 
 
+@lru_cache(maxsize=512)
 def split(text: str, file: str) -> FrontMatter:
     """Front matter and body of a template's text. Raises CompileError."""
     text = text.removeprefix("\ufeff")

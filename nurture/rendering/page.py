@@ -57,3 +57,11 @@ class Page:
         """(file, line) of the first match; the first line of `fallback` if it stands in a tag or in nothing we read."""
         found = re.search(pattern, self.text, re.IGNORECASE)
         return self.place(found.start()) if found else (fallback, 1)
+
+    def find_tag(self, text: str, fallback: str) -> tuple[str, int]:
+        """(file, line) of a text that stands in the source, tags included."""
+        for segment in self.segments:
+            at = segment.source.find(text)
+            if at >= 0:
+                return segment.file, segment.line + segment.source.count("\n", 0, at)
+        return fallback, 1

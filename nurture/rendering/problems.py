@@ -43,9 +43,15 @@ CODES = {
     "N569": "a link that was never filled in",
     "N570": "links that count differently in the same mail",
     "N571": "a picture without width and height",
+    "N572": "text with too little contrast in dark mode",
+    "N573": "a picture that is not in email_templates/_assets",
+    "N574": "a picture shown out of shape, or larger than is sharp",
+    "N575": "a picture that weighs more than it should",
+    "N576": "links, prices, codes or dates that the HTML and the text do not share",
     "N750": "no unsubscribe link in the HTML",
     "N751": "no unsubscribe link in the text",
     "N752": "no postal address in the HTML",
+    "N753": "no postal address in the text",
 }
 
 _LIQUID_FILTER = re.compile(r"\|\s*(\w+)\s*:\s*([^|}]*)")

@@ -1,6 +1,6 @@
 """What a mail is to those who read it: in their mail program, by their ears, on their screens.
 
-Codes N562 to N571. The contrast is that of colours written beside the text they are for; WCAG 2.2, 1.4.3.
+Codes N562 to N572. The contrast is that of colours written beside the text they are for; WCAG 2.2, 1.4.3.
 """
 
 from __future__ import annotations
@@ -14,25 +14,23 @@ from urllib.parse import parse_qs, urlsplit
 from lxml import html as lxml_html
 
 from nurture.rendering.compatibility.support import supported
+from nurture.rendering.contrast import CONTRAST, contrasts, in_the_dark, inherited, inverted, light_of, pixels, texts_of
 from nurture.rendering.page import Finding, Page
 from nurture.rendering.problems import Severity
 from nurture.rendering.template import Template
 
 LOST_WARNING, LOST_ERROR = 5.0, 25.0  # percent of readers who lose content
 SMALLEST = 11.0  # px: footers are smaller than text, but are read
-CONTRAST, CONTRAST_LARGE = 4.5, 3.0
-LARGE = 24.0  # px
 
 _ELEMENT = re.compile(r"""<(html|h[1-6]|table|img|a)\b((?:[^>"']|"[^"]*"|'[^']*')*)>""", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 _MARKUP = re.compile(r"<[^>]*>")
 _COMMENTS = re.compile(r"<!--.*?-->", re.DOTALL)
 _SAYS_NOTHING = frozenset({"here", "click here", "click", "this", "link", "this link", "more", "read more", "go"})
-_PLACEHOLDERS = frozenset(
-    {"#", "https://", "https://#", "https://todo", "https://example.com", "https://www.example.com"}
-)
-_HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})\b", re.IGNORECASE)
-_NAMED = {"white": "ffffff", "black": "000000"}
+_PLACEHOLDERS = frozenset({"#", "https://", "https://#"})
+_NOWHERE = re.compile(r"^https?://(?:todo|x{3,}|your[-_]?\w+|placeholder|link|url)\b|\{\w+\}|\[\w+\]$", re.IGNORECASE)
+_NO_SITES = frozenset({"example.com", "www.example.com", "example.org", "example.net", "localhost", "127.0.0.1"})
+_UTM = ("utm_source", "utm_medium", "utm_campaign")
 
 
 def for_readers(page: Page, template: Template) -> Iterator[Finding]:
@@ -102,102 +100,77 @@ def _link_text(text: str, found: re.Match[str], where: tuple[str, int]) -> Itera
 
 
 def _targets(page: Page) -> Iterator[Finding]:
-    sources: dict[str, dict[str, tuple[str, int]]] = defaultdict(dict)
+    counted: dict[str, list[tuple[dict[str, str], tuple[str, int]]]] = defaultdict(list)
     for found in _ELEMENT.finditer(_COMMENTS.sub(lambda comment: " " * len(comment[0]), page.text)):
         target = _attributes(found[2]).get("href") if found[1].lower() == "a" else None
         if target is None:
             continue
         where = page.place(found.start())
-        if target.strip().rstrip("/").lower() in _PLACEHOLDERS or target.strip() == "#":
+        site = _site(target)
+        if target.strip().rstrip("/").lower() in _PLACEHOLDERS or _NOWHERE.search(target) or site in _NO_SITES:
             yield Finding("N569", "error", *where, f'the link leads to "{target}"', "write the address it is for")
         elif target.startswith("https://") and "\x00" not in target:
-            counted = parse_qs(urlsplit(target).query).get("utm_campaign", [""])[0]
-            if counted:
-                sources[urlsplit(target).netloc].setdefault(counted, where)
-    for site, names in sources.items():
+            values = parse_qs(urlsplit(target).query)
+            counted[site].append(({name: values[name][0] for name in _UTM if name in values}, where))
+    for site, links in counted.items():
+        yield from _counts(site, links)
+
+
+def _site(target: str) -> str:
+    try:
+        return urlsplit(target.strip()).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _counts(site: str, links: list[tuple[dict[str, str], tuple[str, int]]]) -> Iterator[Finding]:
+    """Whether the links to one site count as one campaign. Content and term may differ: they tell links apart."""
+    tagged = [(values, where) for values, where in links if values]
+    if not tagged:
+        return
+    for name in _UTM:
+        names = sorted({values[name] for values, _ in tagged if name in values})
         if len(names) > 1:
-            message = f"links to {site} count as different campaigns: {', '.join(sorted(names))}"
-            yield Finding("N570", "warning", *list(names.values())[-1], message, "write the same utm_campaign in all")
+            message = f"links to {site} count as different campaigns: {name} is {', '.join(names)}"
+            yield Finding("N570", "warning", *tagged[-1][1], message, f"write the same {name} in all")
+    for values, where in tagged:
+        missing = [name for name in _UTM if name not in values]
+        if missing:
+            message = f"the link has {next(iter(values))}, but no {' and no '.join(missing)}"
+            yield Finding("N570", "warning", *where, message, "what is missing counts as (not set): write all three")
+            break
+    if len(tagged) < len(links):
+        where = next(where for values, where in links if not values)
+        message = f"{len(links) - len(tagged)} of {len(links)} links to {site} are not counted"
+        yield Finding("N570", "warning", *where, message, f"give them {', '.join(_UTM)} too, or none")
 
 
 # --- what stands beside the text itself -------------------------------------------------------------------------------
 
 
 def _seen(page: Page, inlined: str, file: str) -> Iterator[Finding]:
-    told: set[tuple[str, str]] = set()
-    for node in lxml_html.document_fromstring(inlined or "<p></p>").iter():
-        text = " ".join((node.text or "").split()) if isinstance(node.tag, str) else ""
-        if not text or node.tag in {"style", "title", "script"} or _is_hidden(node):
-            continue
-        size = _pixels(_inherited(node, "font-size"))
-        where = page.find(re.escape(text.split(" x")[0][:24]), file)
-        if size is not None and 0 < size < SMALLEST and ("size", str(size)) not in told:
-            told.add(("size", str(size)))
-            yield Finding("N567", "warning", *where, f"text of {size:g} px", f"{SMALLEST:g} px is the least to be read")
-        front, ground = _colour(_inherited(node, "color")), _colour(_ground(node))
-        if front is None or ground is None:
-            continue
-        contrast = _contrast(front, ground)
-        if contrast < (CONTRAST_LARGE if (size or 0) >= LARGE else CONTRAST) and ("colour", front + ground) not in told:
-            told.add(("colour", front + ground))
-            message = f"#{front} on #{ground}: a contrast of {contrast:.1f} to 1"
-            yield Finding("N568", "warning", *where, message, f"{CONTRAST} to 1 can be read by nearly all")
+    document = lxml_html.document_fromstring(inlined or "<p></p>")
+    yield from _sizes(page, document, file)
+    hint = f"{CONTRAST} to 1 can be read by nearly all"
+    for pair in contrasts(document, light_of):
+        message = f"#{pair.front} on #{pair.ground}: a contrast of {pair.contrast:.1f} to 1"
+        yield Finding("N568", "warning", *_at(page, pair.text, file), message, hint)
+    dark, how = in_the_dark(document)
+    for pair in contrasts(document, dark):
+        message = f"#{pair.front} on #{pair.ground} {how}: a contrast of {pair.contrast:.1f} to 1"
+        told = "give both colours in the same dark rule, text and ground" if dark is not inverted else hint
+        yield Finding("N572", "warning", *_at(page, pair.text, file), message, told)
 
 
-def _styles(node: Any) -> dict[str, str]:
-    pairs = (part.partition(":") for part in (node.get("style") or "").lower().split(";"))
-    return {name.strip(): value.replace("!important", "").strip() for name, _, value in pairs}
+def _sizes(page: Page, document: Any, file: str) -> Iterator[Finding]:
+    told: set[float] = set()
+    for node, text in texts_of(document):
+        size = pixels(inherited(node, "font-size"))
+        if size is not None and 0 < size < SMALLEST and size not in told:
+            told.add(size)
+            hint = f"{SMALLEST:g} px is the least to be read"
+            yield Finding("N567", "warning", *_at(page, text, file), f"text of {size:g} px", hint)
 
 
-def _is_hidden(node: Any) -> bool:
-    while node is not None:
-        styles = _styles(node)
-        if styles.get("display") == "none" or styles.get("font-size") in {"0", "0px", "1px"}:
-            return True
-        node = node.getparent()
-    return False
-
-
-def _inherited(node: Any, name: str) -> str | None:
-    while node is not None:
-        if value := _styles(node).get(name):
-            return value
-        node = node.getparent()
-    return None
-
-
-def _ground(node: Any) -> str | None:
-    """The nearest colour behind it; None where a picture is."""
-    while node is not None:
-        styles = _styles(node)
-        if "background-image" in styles or "url(" in styles.get("background", ""):
-            return None
-        if found := styles.get("background-color") or styles.get("background") or node.get("bgcolor"):
-            return found
-        node = node.getparent()
-    return None
-
-
-def _pixels(size: str | None) -> float | None:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)px", size or "")
-    return float(found[1]) if found else None
-
-
-def _colour(text: str | None) -> str | None:
-    text = _NAMED.get(text or "", text)
-    found = _HEX.fullmatch(text if (text or "").startswith("#") else f"#{text}") if text else None
-    if found is None:
-        return None
-    return found[1] if len(found[1]) == 6 else "".join(letter * 2 for letter in found[1])
-
-
-def _contrast(one: str, other: str) -> float:
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    """Relative luminance (WCAG 2.2)."""
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+def _at(page: Page, text: str, file: str) -> tuple[str, int]:
+    return page.find(re.escape(text.split(" x", maxsplit=1)[0][:24]), file)

@@ -145,6 +145,11 @@ class Renderer:
         """The address every marketing mail must show."""
         return str(self._constants["postal_address"])
 
+    @property
+    def brand(self) -> Mapping[str, Any]:
+        """What brand.yaml says."""
+        return dict(self._constants["brand"])
+
     def draft(self, name: str) -> Draft:
         """A template read and flattened, as the checks see it. Raises TemplateError."""
         return draft(self._library, name, self._constants)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 import jinja2
 
@@ -62,6 +63,14 @@ def escaped(text: str) -> str:
 
 def lex(source: str, file: str, first_line: int = 1) -> list[Segment]:
     """The segments of a Jinja source. Raises CompileError."""
+    return list(_lexed(source, file, first_line))
+
+
+# Layouts and parts are read for every template that has them.
+
+
+@lru_cache(maxsize=512)
+def _lexed(source: str, file: str, first_line: int) -> tuple[Segment, ...]:
     segments: list[Segment] = []
     inside: list[str] = []
     begun = 0
@@ -81,7 +90,7 @@ def lex(source: str, file: str, first_line: int = 1) -> list[Segment]:
     for segment in segments:
         if segment.kind is not Kind.TEXT and not segment.source:
             raise CompileError(f"an empty tag: {segment.tag()}", file, segment.line, "delete it")
-    return segments
+    return tuple(segments)
 
 
 def _append_text(segments: list[Segment], text: str, file: str, line: int) -> None:
@@ -93,15 +102,19 @@ def tokens(segment: Segment) -> list[Token]:
     """The tokens inside a tag, white space included, so that joining their texts gives the source back."""
     whole = segment.tag()
     try:
-        found = [(kind, value) for _, kind, value in _LEXER.lex(whole, segment.file)]
+        return list(_tokens(whole))
     except jinja2.TemplateSyntaxError as error:
         raise CompileError(error.message or "bad tag", segment.file, segment.line, liquid_hint(whole)) from None
-    inner = found[1:-1]
+
+
+@lru_cache(maxsize=4096)
+def _tokens(tag: str) -> tuple[Token, ...]:
+    inner = [(kind, value) for _, kind, value in _LEXER.lex(tag)][1:-1]
     while inner and inner[0][0] == "whitespace":
         inner.pop(0)
     while inner and inner[-1][0] == "whitespace":
         inner.pop()
-    return inner
+    return tuple(inner)
 
 
 def significant(segment: Segment) -> list[Token]:

@@ -168,15 +168,16 @@ def test_templates_that_are_as_they_were_are_not_compiled_again(shop: Shop, monk
     compiled: list[str] = []
     check_template = module.check_template
 
-    def watched(renderer: Any, name: str, *, marketing: bool) -> Any:
+    def watched(renderer: Any, name: str, **asked: Any) -> Any:
         compiled.append(name)
-        return check_template(renderer, name, marketing=marketing)
+        return check_template(renderer, name, **asked)
 
     monkeypatch.setattr(module, "check_template", watched)
     assert shop("validate", code=1).stdout == told
     assert compiled == []
     shop.edit("email_templates/welcome/story.html", "{{ contact.fibre }}", "cotton")
     assert shop("validate").stdout == "10 files fine.\n"
+    assert [cut["client"] for cut in shop.json("validate")["data"]["inbox"]][-1] == "Gmail on a phone"
     shop.edit("email_templates/_layouts/plain.html", "Unsubscribe", "Leave")
     shop("validate")
     assert compiled == ["welcome/story", "order/thanks", "welcome/hello", "welcome/story"]

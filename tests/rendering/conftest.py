@@ -18,7 +18,8 @@ body { color: {{ brand.ink }}; }
 td.cell { padding: 4px; }
 @media (max-width: 480px) { .button { padding: 20px !important; } }
 </style>
-<style data-premailer="ignore">@media (prefers-color-scheme: dark) { body { background: #000 !important; } }</style>
+<style data-premailer="ignore">@media (prefers-color-scheme: dark) {
+body { background: #000 !important; color: #eee !important; } }</style>
 </head><body>
 <div style="display:none;mso-hide:all">{{ preheader }}</div>
 <table role="presentation"><tr><td class="cell">{% block content %}{% endblock %}</td></tr></table>

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nurture.rendering.checks import check_rendered
+from nurture.rendering.checks import check_rendered, check_template
 from nurture.rendering.renderer import Rendered
 
 PAGE = "<!DOCTYPE html>\n<html lang='en'><head></head><body>{}</body></html>"
@@ -112,10 +112,14 @@ def test_optional_data_without_default_is_an_error(shop, use):
 
 def test_marketing_mail_must_let_people_go_and_say_where_it_comes_from(shop):
     bare = PAGE.format("<p>x</p>")
-    assert {"N750:1", "N751:1", "N752:1"} <= set(shop.problems(bare, marketing=True))
+    assert {"N750:1", "N751:1", "N752:1", "N753:1"} <= set(shop.problems(bare, marketing=True))
     assert shop.problems(bare, marketing=False) == []
     good = PAGE.format('<a href="{{ unsubscribe_url }}">Leave</a> {{ postal_address }}')
     assert shop.problems(good, marketing=True) == []
+    head = "---\nsubject: S\npreheader: P\n---\n"
+    for text, codes in {"{{ unsubscribe_url }}": ["N753"], "{{ unsubscribe_url }} {{ postal_address }}": []}.items():
+        own = shop.renderer({"x.html": head + good, "x.txt": text})
+        assert [problem.code for problem in check_template(own, "x")] == codes
 
 
 def test_problems_name_the_part_they_are_in(shop):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from lxml import html as lxml_html
 
 from nurture.rendering.checks import GROUPS, check_mail
 from nurture.rendering.compatibility.distil import distilled
 from nurture.rendering.compatibility.support import SHARES, features, supported
+from nurture.rendering.contrast import colour, contrast, contrasts, in_the_dark, inverted
 from nurture.rendering.problems import CODES
 
+UTM = "utm_source=nurture&utm_medium=email&utm_campaign="
+KEPT = 'data-premailer="ignore"'
+DARK = "@media (prefers-color-scheme: dark) "
+CELL = '<p class="ink" style="color: #222; background-color: #fff">x</p>'
 PAGE = '<!DOCTYPE html>\n<html lang="en"><head></head><body>\n{}</body></html>'
 
 
@@ -30,10 +36,15 @@ PAGE = '<!DOCTYPE html>\n<html lang="en"><head></head><body>\n{}</body></html>'
         ('<div bgcolor="#222222"><p style="color: black">x</p></div>', "N568"),
         ('<a href="#">Our shop</a>', "N569"),
         ('<a href="https://example.com/">Our shop</a>', "N569"),
-        (
-            '<a href="https://x.example/?utm_campaign=a">Beds</a> <a href="https://x.example/?utm_campaign=b">Pots</a>',
-            "N570",
-        ),
+        (f'<a href="https://x.example/?{UTM}a">Beds</a> <a href="https://x.example/?{UTM}b">Pots</a>', "N570"),
+        (f'<a href="https://x.example/?{UTM}a">Beds</a> <a href="https://x.example/pots">Pots</a>', "N570"),
+        ('<a href="https://x.example/?utm_campaign=a">Beds</a>', "N570"),
+        ('<a href="https://localhost:8000/beds">Our beds</a>', "N569"),
+        ('<a href="https://your-site.com/beds">Our beds</a>', "N569"),
+        ('<a href="https://x.example/{cart}">Your cart</a>', "N569"),
+        (f"{CELL}<style {KEPT}>{DARK}{{ p {{ background-color: #111 !important }} }}</style>", "N572"),
+        (f"{CELL}<style {KEPT}>{DARK}{{ .ink {{ color: #eee !important }} }}</style>", "N572"),
+        ('<p style="color: #222">x</p><style>:root { color-scheme: light dark }</style>', "N572"),
         ("<img src='https://x.example/i.png' alt='x'>", "N571"),
     ],
 )
@@ -61,12 +72,28 @@ def test_what_readers_would_miss_is_named_on_its_line(shop, body, code):
         '<p style="color: #777777; font-size: 30px; background-color: #fff">x</p>',
         '<p style="color: #999; background-image: url(https://x.example/i.png); background-color: #fff">x</p>',
         '<a href="#top">To the top</a>',
-        '<a href="https://x.example/?utm_campaign=a">Beds</a> <a href="https://x.example/?utm_campaign=a&b">Pots</a>',
-        '<a href="https://x.example/?utm_campaign=a">Beds</a> <a href="https://y.example/?utm_campaign=b">Pots</a>',
+        f'<a href="https://x.example/?{UTM}a">Beds</a> <a href="https://x.example/?{UTM}a&utm_content=b">Pots</a>',
+        f'<a href="https://x.example/?{UTM}a">Beds</a> <a href="https://y.example/">Pots</a>',
+        f"<style {KEPT}>{DARK}{{ p {{ background: #111 !important; color: #eee !important }} }}</style>{CELL}",
+        f"<style {KEPT}>{DARK}{{ p {{ background-color: #111 }} }}</style>{CELL}",
+        f"<style>:root {{ color-scheme: light dark }}</style>{CELL}",
     ],
 )
 def test_what_readers_get_is_left_alone(shop, body):
     assert shop.problems(PAGE.format(body)) == []
+
+
+def test_what_clients_turn_dark_by_themselves_keeps_its_contrast_where_both_colours_are_given():
+    mail = lxml_html.document_fromstring(f"<body>{CELL}<p style='color:#fff;background-color:#1b4434'>y</p></body>")
+    turned, how = in_the_dark(mail)
+    assert (turned, "Gmail" in how) == (inverted, True)
+    first, second = mail.iter("p")
+    assert contrast(turned(first, "background-color"), "ffffff") > 20
+    assert contrast(turned(first, "color"), "000000") > 10
+    assert (turned(second, "background-color"), colour(turned(second, "color"))) == ("1b4434", "ffffff")
+    assert list(contrasts(mail, turned)) == []
+    worse = lxml_html.document_fromstring("<body><p style='color:#767676;background-color:#dadada'>x</p></body>")
+    assert [pair.text for pair in contrasts(worse, inverted)] == ["x"]
 
 
 def test_a_mail_that_does_not_say_its_language_is_named(shop):

@@ -28,7 +28,7 @@ def test_styles_are_inlined_and_media_rules_kept_with_their_importance(shop):
         in html
     )
     assert "padding: 20px !important" in html
-    assert "<style>@media (prefers-color-scheme: dark) { body { background: #000 !important; } }</style>" in html
+    assert "<style>@media (prefers-color-scheme: dark) {\nbody { background: #000 !important; color: #eee" in html
     assert html.startswith("<!DOCTYPE html>")
 
 

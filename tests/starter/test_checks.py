@@ -63,7 +63,12 @@ def test_a_mail_that_comes_out_wrong_for_an_example_person_is_named() -> None:
     sources["email_templates/welcome/hello.html"] = re.sub(
         "(?m)^subject: .*$", f"subject: {'x' * 80}", sources["email_templates/welcome/hello.html"], count=1
     )
-    (told,) = unfit(assemble(sources), now)
-    assert (told.code, told.file) == ("N457", "email_templates/welcome/hello.html")
-    assert "the subject has 80 characters" in told.message
+    sources["email_templates/welcome/hello.txt"] = "Save 99%. {{ unsubscribe_url }} {{ postal_address }}"
+    told = unfit(assemble(sources), now)
+    assert {(each.code, each.file) for each in told} == {
+        ("N457", "email_templates/welcome/hello.html"),
+        ("N576", "email_templates/welcome/hello.html"),
+    }
+    assert any("the subject has 80 characters" in each.message for each in told)
+    assert any("the text says 99%, the HTML does not" in each.message for each in told)
     assert unfit(assemble(read_project(ROOT)), now) == []

@@ -12,6 +12,7 @@ from nurture.engine.preview import Mail, Previewed, mails, named, preview
 from nurture.engine.revisions import Applied
 from nurture.errors import NurtureError
 from nurture.intake.addresses import address_problem
+from nurture.rendering.pictures import pictures_in
 from nurture.sending.allow_list import AllowList
 from nurture.settings import Delivery
 from nurture.web.html import environment
@@ -125,7 +126,8 @@ def _options(desk: Desk) -> dict[str, Any]:
 
 def _sheet(desk: Desk, applied: Applied, mail: Mail, person: str | None, checked: bool = True) -> Sheet:
     database = desk.workshop.database() if person else None
-    return sheet(applied, mail, person, database, desk.site.now, _options(desk), checked=checked)
+    pictures = pictures_in(desk.site.app.root) if checked else None
+    return sheet(applied, mail, person, database, desk.site.now, _options(desk), checked=checked, pictures=pictures)
 
 
 def _fitting(applied: Applied, mail: Mail) -> list[str]:

@@ -13,20 +13,15 @@ from nurture.engine.preview import Mail, Previewed, Somebody, best_example, exam
 from nurture.engine.revisions import Applied
 from nurture.errors import NurtureError, TemplateError
 from nurture.language.source import TEMPLATES
+from nurture.rendering.agreement import disagreements
 from nurture.rendering.checks import check_rendered, check_template
+from nurture.rendering.inbox_line import CLIENTS, shown
+from nurture.rendering.pictures import Pictures
 from nurture.rendering.problems import TemplateProblem
 from nurture.storage.database import Database
 
 GMAIL_CUTS_AT = 102 * 1024
 AROUND = 3  # lines of the file shown before and after a mistake
-# What inboxes show before they cut: characters of the subject, and of the preheader beside or below it. These are
-# averages at usual window sizes; letters differ in width.
-CLIENTS = (
-    ("Gmail on the web", 70, 45),
-    ("Outlook", 55, 40),
-    ("iPhone Mail", 41, 82),
-    ("Gmail on a phone", 36, 40),
-)
 _DARK = re.compile(r"prefers-color-scheme\s*:\s*(dark|light)", re.IGNORECASE)
 _QUERY = re.compile(r"@media([^{]*)\{", re.IGNORECASE)
 
@@ -62,6 +57,7 @@ class Sheet:
     previewed: Previewed | None
     mistake: Mistake | None
     problems: tuple[TemplateProblem, ...]
+    base_url: str = ""
 
     @property
     def cuts(self) -> list[Cut]:
@@ -69,13 +65,13 @@ class Sheet:
         rendered = self.previewed.composed.rendered
         return [
             Cut(
-                client,
-                _cut(rendered.subject, subject),
-                _cut(rendered.preheader, preheader),
-                len(rendered.subject) > subject,
-                len(rendered.preheader) > preheader,
+                client.name,
+                shown(rendered.subject, client.subject),
+                shown(rendered.preheader, client.preheader),
+                len(rendered.subject) > client.subject,
+                len(rendered.preheader) > client.preheader,
             )
-            for client, subject, preheader in CLIENTS
+            for client in CLIENTS
         ]
 
     @property
@@ -101,7 +97,9 @@ class Sheet:
     @property
     def remarks(self) -> list[str]:
         assert self.previewed is not None
-        return check_rendered(self.previewed.composed.rendered)
+        rendered = self.previewed.composed.rendered
+        locale = self.previewed.somebody.snapshot.contact.locale or "en"
+        return [*check_rendered(rendered), *disagreements(rendered, locale=locale, base_url=self.base_url)]
 
 
 def whom(applied: Applied, mail: Mail, person: str | None, database: Database | None, now: datetime) -> Somebody:
@@ -124,8 +122,9 @@ def sheet(
     options: Mapping[str, Any],
     *,
     checked: bool = True,
+    pictures: Pictures | None = None,
 ) -> Sheet:
-    """Make one mail; what keeps it from being made is part of the answer."""
+    """Make one mail; what keeps it from being made is part of the answer. `pictures` are the files of the project."""
     programme = applied.programme
     sender = sender_of(programme, mail.send)
     who = ""
@@ -134,13 +133,14 @@ def sheet(
         who = somebody.told
         previewed, mistake = preview(applied, mail, somebody, now, **options), None
         marketing = mail.send.kind == "marketing"
-        found = check_template(applied.renderer, mail.send.template, marketing=marketing) if checked else ()
+        name = mail.send.template
+        found = check_template(applied.renderer, name, marketing=marketing, pictures=pictures) if checked else ()
         problems = tuple(found)
     except TemplateError as error:
         previewed, problems, mistake = None, (), mistake_of(error, applied.sources)
     except NurtureError as error:
         previewed, problems, mistake = None, (), Mistake(str(error))
-    return Sheet(mail, who, f"{sender.name} <{sender.email}>", previewed, mistake, problems)
+    return Sheet(mail, who, f"{sender.name} <{sender.email}>", previewed, mistake, problems, options["base_url"])
 
 
 def mistake_of(error: TemplateError, sources: Mapping[str, str]) -> Mistake:
@@ -174,7 +174,3 @@ def in_light(html: str, look: str) -> str:
     html = _QUERY.sub(decided, html)
     head, found, rest = html.partition("</head>")
     return f"{head}{scheme}{found}{rest}" if found else scheme + html
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

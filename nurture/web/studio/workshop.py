@@ -12,6 +12,7 @@ from nurture.engine.revisions import Applied, assemble
 from nurture.errors import ConfigurationError, StorageError
 from nurture.language.compile import compile_project
 from nurture.language.problems import Problem
+from nurture.rendering.pictures import pictures_in
 from nurture.storage.database import Database
 from nurture.storage.schema import require_current
 
@@ -53,7 +54,7 @@ class Workshop:
             if files.broken is not None:
                 return ()
             if self._checked is None or self._checked[0] != files.sources:
-                self._checked = (files.sources, check(files.sources, self._known).problems)
+                self._checked = (files.sources, check(files.sources, self._known, pictures_in(self.app.root)).problems)
             return self._checked[1]
 
     def known(self) -> tuple[tuple[Problem, ...], bool]:
