@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nurture.cli.campaigns import by
+from nurture.cli.folding import folded, terminal_width
 from nurture.cli.lazy import Command
 from nurture.cli.output import (
     Refused,
@@ -59,7 +60,7 @@ def plan(session: Session, detailed_exitcode: bool, out: Path | None, in_flight:
         from nurture.engine.saved_plan import kept
 
         out.write_text(kept(planned), encoding="utf-8")
-    answer(_plain(planned, pending), lambda: show(_told(planned, pending)))
+    answer(_plain(planned, pending), lambda: show(_wrapped(_told(planned, pending))))
     if detailed_exitcode and pending:
         click.get_current_context().exit(10)
 
@@ -234,6 +235,12 @@ def _told(planned: Planned, pending: bool) -> str:
     counts = f"{changed} changed, {len(added)} added, {len(removed)} removed"
     lines.append(f"Plan: {counts}, against revision {planned.against}. No mail is sent by applying.")
     return "\n".join(lines)
+
+
+def _wrapped(text: str) -> str:
+    """Folded for the terminal it is shown on; whole lines for a pipe."""
+    width = terminal_width()
+    return "\n".join(part for line in text.split("\n") for part in folded(line, width))
 
 
 def _concerned(planned: Planned, change: Change) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nurture.cli.contact_view import contact_data
+from nurture.cli.folding import folded, terminal_width
 from nurture.cli.lazy import Command
 from nurture.cli.output import answer, bad, careful, faint, good, plural, printable, show, strong
 from nurture.cli.session import Session, json_option, pass_session
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from nurture.engine.explain import CampaignStory, Explanation, Place, Told
 
 USUAL = 80  # columns of a terminal
-_INSTANT = re.compile(r"[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2}( \d{4})? \d\d:\d\d")  # not to be broken
 _UNHAPPY = ("skips", "does not", "holds", "cancels", "was refused", "lets", "would send", "turn failed")
 
 
@@ -58,7 +57,7 @@ def explain(
     if found is None:
         raise NurtureError(f"nobody here is called {printable(contact)}; nurture contacts list shows who is")
     data = {**asdict(found), "contact": contact_data(found.contact)}
-    answer(data, lambda: show("\n".join(told(found, campaign or step, _width()))))
+    answer(data, lambda: show("\n".join(told(found, campaign or step, terminal_width()))))
 
 
 def _moment(text: str, now: datetime, zone: str) -> datetime:
@@ -72,14 +71,6 @@ def _moment(text: str, now: datetime, zone: str) -> datetime:
         raise click.UsageError(f"--at {text!r}: {error}") from None
 
 
-def _width() -> int | None:
-    """Lines are folded for people, not for programs that read them."""
-    import shutil
-    import sys
-
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
 def told(found: Explanation, about: str | None = None, width: int | None = None) -> list[str]:
     """The explanation as lines. `about` is what it was narrowed to; `width` folds what is longer."""
     lines = [*_head(found)]
@@ -90,7 +81,7 @@ def told(found: Explanation, about: str | None = None, width: int | None = None)
     lines += _outside(found.campaigns, everything=about is None)
     whose = "hers" if found.zone_is_hers else "the project's, since none is known for this person"
     lines += ["", faint(f"Times in {found.zone}, {whose}. Revision {found.revision} is applied.")]
-    return [folded for line in lines for folded in _folded(line, width)]
+    return [part for line in lines for part in folded(line, width)]
 
 
 def _head(found: Explanation) -> Iterator[str]:
@@ -179,20 +170,3 @@ def _outside(stories: Sequence[CampaignStory], *, everything: bool) -> Iterator[
     if others:
         yield ""
         yield faint(f"Never in {plural(others, 'other campaign')}; --campaign NAME says why not.")
-
-
-def _folded(line: str, width: int | None) -> Iterator[str]:
-    """Broken between words where it is longer than `width`; what goes on stands two further in."""
-    plain = click.unstyle(line)
-    if width is None or len(plain) <= width:
-        yield line
-        return
-    indent = " " * (len(plain) - len(plain.lstrip()))
-    held = ""
-    for number, word in enumerate(_INSTANT.sub(lambda found: found[0].replace(" ", "\0"), line).split(" ")):
-        if held.strip() and len(click.unstyle(f"{held} {word}")) > width:
-            yield held.replace("\0", " ")
-            held = f"{indent}  {word}"
-        else:
-            held = f"{held} {word}" if number else word
-    yield held.replace("\0", " ")
