@@ -139,17 +139,19 @@ def _caps(path: Path) -> tuple[Cap, ...]:
 
 
 def _print_csv(report: Report, other: Report | None) -> None:
+    from nurture.intake.spreadsheet import safe_cell
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
     if other is None:
         writer.writerow(("part", "of", "what", "number"))
-        writer.writerows(rows(report))
+        writer.writerows(map(safe_cell, row) for row in rows(report))
         return
     theirs = {line[:3]: line[3] for line in rows(other)}
     ours = {line[:3]: line[3] for line in rows(report)}
     writer.writerow(("part", "of", "what", "number", "other", "difference"))
     for key in [*ours, *(key for key in theirs if key not in ours)]:
         one, two = ours.get(key, 0), theirs.get(key, 0)
-        writer.writerow((*key, one, two, round(two - one, 4)))
+        writer.writerow(map(safe_cell, (*key, one, two, round(two - one, 4))))
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
