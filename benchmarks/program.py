@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks import parts, shop
 from nurture.app import Engine
 from nurture.daemon.memory import settle
+from nurture.sending import loop
 
 SAMPLE = 0.5  # seconds between two looks at the memory
 
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> None:
     spent = parts.account() if "parts" in arguments else None
     settle()
     wall, cpu = time.perf_counter(), _cpu()
-    sent, memory = asyncio.run(_work(app.engine))
+    sent, memory = loop.run(_work(app.engine))
     wall, cpu = time.perf_counter() - wall, _cpu() - cpu
     print(
         json.dumps({

@@ -71,6 +71,7 @@ def _checkups(session: Session, *, dns: bool, offline: bool) -> Iterator[Checkup
     from nurture.errors import ConfigurationError
 
     yield d.check_python()
+    yield d.check_loop()
     yield d.check_zones()
     yield d.check_env_file(session.env_file or Path(".env"))
     try:

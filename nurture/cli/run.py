@@ -57,10 +57,9 @@ def run(
             raise click.UsageError("--once is for one daemon: leave --workers out.")
         _run_workers(session, workers, roles, go_on, drain, address)
         return
-    import asyncio
-
     from nurture.daemon.service import Service
     from nurture.engine.pump import Role
+    from nurture.sending import loop
     from nurture.storage.controls import sending_stopped
 
     if once and address is not None:
@@ -75,10 +74,10 @@ def run(
     if not once:
         if alone:
             _introduce(app)
-        asyncio.run(service.run())
+        loop.run(service.run())
         return
     began = app.clock.now()
-    pumped = asyncio.run(service.once())
+    pumped = loop.run(service.once())
     _tell(app, pumped.turns, began)
     for contact, error in pumped.failures:
         say(bad(f"the turn of contact {contact} failed: {error}"))

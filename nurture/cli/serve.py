@@ -21,8 +21,7 @@ def serve(session: Session, address: str, faces: str | None) -> None:
     For hosts that only take in what others work on; nurture run --http does both in one process. It runs until SIGTERM
     or Ctrl-C. Other machines reach it through a proxy that speaks TLS.
     """
-    import asyncio
-
+    from nurture.sending import loop
     from nurture.web.server import Address, WebServer
     from nurture.web.server import serve as serve_until_told
     from nurture.web.site import EVERY_FACE, Face
@@ -36,4 +35,4 @@ def serve(session: Session, address: str, faces: str | None) -> None:
     app.require_ready()
     server = WebServer(app, Address.parse(address), frozenset(Face(name) for name in names) or EVERY_FACE)
     say(strong(f"nurture listens at http://{server.address}") + faint(" Stop it with Ctrl-C."))
-    asyncio.run(serve_until_told(app, server))
+    loop.run(serve_until_told(app, server))

@@ -19,6 +19,7 @@ from nurture.errors import ConfigurationError, NurtureError
 from nurture.intake.dns_records import Records
 from nurture.language.compile import compile_project
 from nurture.sending.connect import open_session, tls_context
+from nurture.sending.loop import loop_name
 from nurture.sending.outcome import NoSession
 from nurture.sending.relay import Relay, Security
 from nurture.storage.database import Database
@@ -63,6 +64,12 @@ def bad(name: str, found: str, fix: str) -> Checkup:
 
 def check_python() -> Checkup:
     return good("python", ".".join(str(part) for part in sys.version_info[:3]))
+
+
+def check_loop() -> Checkup:
+    """What the daemon waits and sends with."""
+    name = loop_name()
+    return good("event loop", f"{name}; uvloop (the extra `fast`) sends with less work" if name == "asyncio" else name)
 
 
 def check_zones() -> Checkup:

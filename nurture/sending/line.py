@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 from nurture.domain.retry import Fault, Phase
 from nurture.sending.outcome import Reply, ReplyReader, Stopped
@@ -23,6 +24,7 @@ class Line(asyncio.Protocol):
         self._replies: deque[Reply] = deque()
         self._over: tuple[Fault, str] | None = None
         self._change: asyncio.Future[None] | None = None
+        self._gone = asyncio.Event()
         self._paused = False
         # "Paused" then means that bytes are still unsent. TLS has a buffer we cannot see and wants at least 1: there
         # a loss may look later than it was, and a mail be called unknown that never left. Never the other way round.
@@ -41,6 +43,7 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(Fault.CLOSED, f"the connection was lost: {exc}" if exc else "the server closed the connection")
+        self._gone.set()
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -121,8 +124,12 @@ class Line(asyncio.Protocol):
         """Close at once, without sending anything that is still buffered."""
         self._end(Fault.CLOSED, "we closed the connection")
 
-    def close(self) -> None:
-        """Close after a proper goodbye."""
+    async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - as above
+        """Close after a proper goodbye, and wait until it is done: TLS has a goodbye of its own."""
         if self._over is None:
             self._over = Fault.CLOSED, "we closed the connection"
         self._transport.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._gone.wait()
+        self._transport.abort()

@@ -271,7 +271,7 @@ class Session:
         except Stopped:
             self._line.abort()
         else:
-            self._line.close()
+            await self._line.close(self._timeouts.quit)
 
     def abort(self) -> None:
         self._line.abort()

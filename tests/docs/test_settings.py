@@ -54,5 +54,5 @@ def test_every_dependency_has_its_line() -> None:
         return {re.split(r"[\[<>=~; ]", one)[0] for one in wanted}
 
     assert {name for name in names([*project["project"]["dependencies"], *extras]) if name not in product} == set()
-    told = {name.replace("pytest-", "") for name in names(project["dependency-groups"]["dev"])} - {"psycopg"}
+    told = {name.replace("pytest-", "") for name in names(project["dependency-groups"]["dev"])} - {"psycopg", "uvloop"}
     assert {name for name in told if name not in development} == set()
