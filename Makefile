@@ -21,7 +21,7 @@ test: $(READY) ## the whole test suite, on SQLite and PostgreSQL
 	@$(call twice,-n 2 -q,-q)
 
 lab: $(READY) ## the slow crash laboratories; needs the Debian packages in .ci/lab-packages
-	@$(call twice,-n 2 -q -m lab --timeout 900,-q -m lab --timeout 900)
+	@$(call twice,-n 2 --dist worksteal -q -m lab --timeout 900,-q -m lab --timeout 900)
 
 check: $(READY) ## format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .

@@ -21,6 +21,16 @@ ADDRESS_SECRET = "a secret for tests"
 _numbers = itertools.count(1)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest of the laboratory, `lab(first=True)`, begin each half: there two workers begin (worksteal)."""
+    first = [item for item in items if (mark := item.get_closest_marker("lab")) and mark.kwargs.get("first")]
+    if first:
+        others = [item for item in items if item not in first]
+        half = len(others) // 2
+        items[:] = [*first[::2], *others[:half], *first[1::2], *others[half:]]
+
+
 class PostgresServer:
     """One server a session (and xdist worker), on a socket in a directory of its own; gone afterwards."""
 

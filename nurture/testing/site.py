@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -34,25 +34,29 @@ class Served:
 def serving(app: App, faces: Collection[Face] = EVERY_FACE, *, host: str = "127.0.0.1") -> Iterator[Served]:
     """The site of `app` (`house.app`) on a real server until the block ends."""
     ready, failed = threading.Event(), []
-    loop = asyncio.new_event_loop()
     server = WebServer(app, Address(host, 0), faces)
     served: list[Served] = []
+    ends: list[Callable[[], object]] = []
 
     def wake() -> None:
         served[0].woken += 1
 
-    def work() -> None:
-        asyncio.set_event_loop(loop)
+    async def live() -> None:
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
+        ends.append(lambda: loop.call_soon_threadsafe(over.set))
         try:
-            loop.run_until_complete(server.start(wake))
+            await server.start(wake)
             served.append(Served(server))
         except BaseException as error:  # noqa: BLE001 - raised again where the test can see it
             failed.append(error)
-            ready.set()
             return
-        ready.set()
-        loop.run_forever()
-        loop.run_until_complete(server.stop(1.0))
+        finally:
+            ready.set()
+        await over.wait()
+        await server.stop(1.0)
+
+    def work() -> None:
+        asyncio.run(live())  # what is still watching or waiting at its end is cancelled: no thread of it outlives us
 
     thread = threading.Thread(target=work, name="site")
     thread.start()
@@ -64,7 +68,5 @@ def serving(app: App, faces: Collection[Face] = EVERY_FACE, *, host: str = "127.
     finally:
         if served:
             served[0].client.close()
-        if loop.is_running():
-            loop.call_soon_threadsafe(loop.stop)
+            ends[0]()
         thread.join(PATIENCE)
-        loop.close()

@@ -29,7 +29,7 @@ class Act:
     """What to do instead of the usual: `reply` (None: the usual one), after `delay` s, then perhaps hang or hang up.
 
     `pieces` cuts the reply into as many writes. `swallow` is for BODY: read so many bytes of the body before acting.
-    `then` is called once the reply is on its way.
+    `when` is asked again and again: no reply before it says yes. `then` is called once the reply is on its way.
     """
 
     reply: bytes | None = None
@@ -39,6 +39,7 @@ class Act:
     close: bool = False
     silent: bool = False
     swallow: int = 0
+    when: Callable[[], bool] = lambda: True
     then: Callable[[], None] | None = None
 
     def then_close(self) -> Act:
@@ -260,6 +261,8 @@ class _Dialogue:
     async def play(self, act: Act, ordinary: bytes) -> int | None:
         if act.delay:
             await asyncio.sleep(act.delay)
+        while not act.when():  # noqa: ASYNC110 - what it asks for happens in another thread
+            await asyncio.sleep(0.02)
         reply = b"" if act.silent else (act.reply if act.reply is not None else ordinary)
         for piece in _cut(reply, act.pieces):
             self.writer.write(piece)

@@ -124,7 +124,7 @@ def at_random(shop: Shop, server: ScriptedServer, *, people: int, kills: int, se
     chance = random.Random(seed)
     print(f"seed {seed}")
     shop.environ["NURTURE_SMTP_URL"] = shop.environ["NURTURE_SMTP_URL"].replace("connections=8", "connections=2")
-    server.script["RCPT"] = lambda _line: Act(delay=0.1)
+    server.script["RCPT"] = lambda _line: Act(delay=0.03)
     pair = [shop.start(), shop.start()]
     for daemon in pair:
         daemon.until_started()

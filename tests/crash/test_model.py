@@ -303,8 +303,9 @@ def test_engine_and_model_tell_the_same_story(
 
 
 @pytest.mark.lab
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 @pytest.mark.parametrize("name", FAMILY)
-def test_engine_and_model_tell_the_same_long_story_on_both_databases(
+def test_engine_and_model_tell_the_same_long_story_on_the_other_database(
     name: str, database: Database, tmp_path: Path, server: ScriptedServer
 ) -> None:
     rules = FAMILY[name]

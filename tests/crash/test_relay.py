@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +65,7 @@ def test_a_relay_that_was_away_for_ten_minutes_costs_few_connections_and_no_trie
 
 
 @pytest.mark.lab
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_five_thousand_wait_for_a_relay_that_is_away(build: Callable[..., House], server: ScriptedServer) -> None:
     away_for_ten_minutes(build(WEEKLY, relay={"connections": 8}), server, 5000)
 
@@ -139,39 +139,6 @@ def test_a_greylist_is_passed_on_a_later_try_with_the_same_return_path(
     assert house.state().value == "sent"
     assert len(house.mail().attempts) <= 3
     assert len({line.split()[1] for line in server.commands if line.startswith("MAIL")}) == 1
-
-
-@pytest.mark.lab
-def test_two_daemons_together_keep_the_limit_of_a_domain(
-    open_shop: Callable[..., Shop], database_url: str, server: ScriptedServer
-) -> None:
-    """Counted at the server, between RCPT and the reply to the dot."""
-    shop = open_shop(database_url)
-    shop.environ["NURTURE_PER_DOMAIN"] = "3"
-    shop.apply()
-    lock, busy, most = threading.Lock(), 0, 0
-
-    def begin(_line: str) -> Act:
-        nonlocal busy, most
-        with lock:
-            busy += 1
-            most = max(most, busy)
-        return Act(delay=0.02)
-
-    def end(_line: str) -> Act:
-        nonlocal busy
-        with lock:
-            busy -= 1
-        return Act()
-
-    server.script.update(RCPT=begin, DOT=end)
-    shop.people(200)
-    pair = [shop.start(), shop.start()]
-    shop.until_settled(200, 120)
-    assert all(daemon.end() == 0 for daemon in pair)
-    assert all(daemon.sent > 0 for daemon in pair), "one did it all: this proves nothing"
-    assert 1 <= most <= 3
-    shop.check()
 
 
 # --- a relay that nobody here wrote: smtp-sink of Postfix, with its ways to fail

@@ -129,17 +129,16 @@ _STATUS = re.compile(
 
 
 def test_no_shipped_mail_looks_like_spam(program: Program) -> None:
-    """SpamAssassin with its local rules; a mail is taken from 5.0 on."""
-    spamassassin = program("spamassassin")
-    applied = assemble(read_project(ROOT))
-    one_each = {sample.name.partition(" ")[0]: sample for sample in starter_mails(applied, NOW)}
+    """SpamAssassin with its local rules, which take seconds to load, so all mails at once; one is taken from 5.0 on."""
+    one_each = {sample.name.partition(" ")[0]: sample for sample in starter_mails(assemble(read_project(ROOT)), NOW)}
     assert len(one_each) >= 15
-    scores = {}
-    for name, sample in one_each.items():
-        done = subprocess.run(
-            [spamassassin, "-L", "-t"], input=sample.mail.data, capture_output=True, timeout=120, check=True
-        )
-        found = _STATUS.search(done.stdout)
-        assert found is not None, done.stdout[:2000]
-        scores[name] = float(found[1]), found[2].decode()
-    assert {name: told for name, told in scores.items() if told[0] > 1.0} == {}
+    box = b"\n".join(b"From us Mon Mar  2 09:00:00 2026\n" + _as_in_a_box(one.mail.data) for one in one_each.values())
+    command = [program("spamassassin"), "-L", "-t", "--mbox"]
+    done = subprocess.run(command, input=box, capture_output=True, timeout=300, check=True)
+    found = [(float(score), tests.decode()) for score, tests in _STATUS.findall(done.stdout)]
+    assert len(found) == len(one_each), done.stdout[:2000]
+    assert {name: told for name, told in zip(one_each, found, strict=True) if told[0] > 1.0} == {}
+
+
+def _as_in_a_box(mail: bytes) -> bytes:
+    return re.sub(rb"(?m)^From ", b">From ", mail.replace(b"\r\n", b"\n"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from nurture.testing.marks import FIRST_ON_POSTGRES
+from nurture.testing.marks import FIRST_ON_POSTGRES, FIRST_ON_SQLITE
 from nurture.testing.processes import Shop, pause, until
 from nurture.testing.smtp import Act, ScriptedServer, drop
 
@@ -35,10 +35,8 @@ def test_once_waits_for_the_rate_limit_and_does_everything(file_shop: Shop, serv
     file_shop.check()
 
 
-def test_no_provider_sees_more_at_once_than_one_daemon_alone_would_give_it(
-    file_shop: Shop, server: ScriptedServer
-) -> None:
-    shop = file_shop
+@FIRST_ON_SQLITE
+def test_no_provider_sees_more_at_once_than_one_daemon_alone_would_give_it(shop: Shop, server: ScriptedServer) -> None:
     inside, most = 0, 0
 
     def enter(_line: str) -> Act:

@@ -49,6 +49,6 @@ def test_thirty_people_live_a_fortnight_as_simulated(database: Database, tmp_pat
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("database_url", "seed"), [("sqlite", 1), ("postgres", 2)], indirect=["database_url"])
 def test_a_hundred_and_fifty_people_live_a_month_as_simulated(database: Database, tmp_path: Path, seed: int) -> None:
     lives_alike(database, tmp_path, people=150, days=30, seed=seed)

@@ -14,7 +14,7 @@ from nurture.testing.house import House
 from nurture.testing.signup import CONFIRM, PROJECT
 from nurture.testing.site import Served
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
 ONE_MAIL = """\
 start: {event: Signed Up}
