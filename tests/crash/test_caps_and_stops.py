@@ -266,7 +266,7 @@ def test_whoever_asks_just_now_does_not_wait_for_the_backlog(
     assert house.facts(ANA, FactKind.SENT)
 
 
-@pytest.mark.lab
+@pytest.mark.lab(first=True)
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_an_opt_in_mail_leaves_within_a_minute_whatever_the_backlog(
     open_shop: Callable[..., Shop], database_url: str, server: ScriptedServer

@@ -21,7 +21,10 @@ CONNECTIONS = 4
 
 @pytest.mark.parametrize(
     ("daemons", "people", "kills", "seconds"),
-    [(2, 1_500, 2, 120), pytest.param(4, 50_000, 20, 800, marks=[pytest.mark.lab, pytest.mark.timeout(1200)])],
+    [
+        (2, 1_500, 2, 120),
+        pytest.param(4, 50_000, 20, 800, marks=[pytest.mark.lab(first=True), pytest.mark.timeout(1200)]),
+    ],
     ids=["small", "whole"],
 )
 def test_daemons_that_die_and_a_server_that_restarts_lose_nothing_and_repeat_nothing(
@@ -62,7 +65,7 @@ def test_daemons_that_die_and_a_server_that_restarts_lose_nothing_and_repeat_not
     postgres_server.drop(url)
 
 
-@pytest.mark.lab
+@pytest.mark.lab(first=True)
 @pytest.mark.parametrize("rows", [100_000])
 def test_a_large_import_beside_a_daemon_makes_nobody_wait(
     shop: Shop, server: ScriptedServer, tmp_path: Path, rows: int

@@ -113,7 +113,7 @@ def test_daemons_killed_at_random_lose_nothing_and_repeat_nothing(shop: Shop, se
     at_random(shop, server, people=200, kills=2, seed=20261121)
 
 
-@pytest.mark.lab
+@pytest.mark.lab(first=True)
 @pytest.mark.timeout(1800)
 def test_twenty_kills_among_two_thousand_mails(shop: Shop, server: ScriptedServer) -> None:
     at_random(shop, server, people=2000, kills=20, seed=20261122)

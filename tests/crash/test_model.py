@@ -302,7 +302,7 @@ def test_engine_and_model_tell_the_same_story(
     run_state_machine_as_test(lambda: Lives(house, server, rules, rules), settings=settled(8, 25))
 
 
-@pytest.mark.lab
+@pytest.mark.lab(first=True)
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 @pytest.mark.parametrize("name", FAMILY)
 def test_engine_and_model_tell_the_same_long_story_on_the_other_database(

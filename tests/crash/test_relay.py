@@ -64,7 +64,7 @@ def test_a_relay_that_was_away_for_ten_minutes_costs_few_connections_and_no_trie
     away_for_ten_minutes(build(WEEKLY, relay={"connections": 8}), server, 100)
 
 
-@pytest.mark.lab
+@pytest.mark.lab(first=True)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_five_thousand_wait_for_a_relay_that_is_away(build: Callable[..., House], server: ScriptedServer) -> None:
     away_for_ten_minutes(build(WEEKLY, relay={"connections": 8}), server, 5000)

@@ -213,7 +213,7 @@ def lying(program: Callable[[str], str], **environ: str) -> dict[str, str]:
     return {"LD_PRELOAD": str(library), "TZ": "UTC", **environ}
 
 
-@pytest.mark.lab
+@pytest.mark.lab(first=True)
 @pytest.mark.parametrize(
     ("begins", "clock", "instant"),
     [

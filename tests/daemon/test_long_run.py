@@ -79,7 +79,7 @@ async def weeks(house: House, url: str) -> list[tuple[float, int]]:
     return found
 
 
-@pytest.mark.lab
+@pytest.mark.lab(first=True)
 def test_memory_and_descriptors_are_flat_over_weeks(database: Database, tmp_path: Path) -> None:
     house = House(database, tmp_path, sources(CAMPAIGN))
     house.apply()
