@@ -20,10 +20,10 @@ from nurture.domain.flow import wait_ends
 from nurture.domain.programme import Programme
 from nurture.domain.steps import Send, Wait
 from nurture.domain.timing import zone_of
-from nurture.engine.check import only_transactional, renderer_of
+from nurture.engine.check import only_transactional
 from nurture.engine.expected import Expected, expected
 from nurture.engine.resident import Resident
-from nurture.engine.revisions import load
+from nurture.engine.revisions import load, renderer_of
 from nurture.errors import ConflictError
 from nurture.language.compile import Compiled, compile_project
 from nurture.language.edits import Change, ChangeKind, changes

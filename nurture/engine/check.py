@@ -11,6 +11,7 @@ from typing import Any
 from nurture import __version__
 from nurture.domain.programme import Programme
 from nurture.domain.steps import MailKind
+from nurture.engine.revisions import renderer_of
 from nurture.language.compile import Compiled, compile_project
 from nurture.language.problems import Problem, Severity, in_order
 from nurture.language.source import TEMPLATES
@@ -111,21 +112,6 @@ def _remembered(findings: Any) -> list[TemplateProblem] | None:
         return [TemplateProblem(**each) for each in findings] if isinstance(findings, list) else None
     except TypeError:
         return None
-
-
-def renderer_of(sources: Mapping[str, str], programme: Programme) -> Renderer:
-    """The renderer of these sources, under the programme's policy."""
-    return Renderer(
-        sources,
-        brand=programme.brand,
-        postal_address=programme.postal_address,
-        senders=programme.senders,
-        topics=programme.topics,
-        default_locale=programme.locale,
-        default_zone=programme.zone,
-        currency=programme.currency,
-        tracked=(programme.tracking.clicks, programme.tracking.opens) if programme.tracking else (False, False),
-    )
 
 
 def only_transactional(programme: Programme) -> frozenset[str]:

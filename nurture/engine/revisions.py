@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from nurture.domain.needs import SnapshotNeeds, needs_of
 from nurture.domain.programme import Programme
-from nurture.engine.check import Checked, renderer_of
 from nurture.errors import ConfigurationError
 from nurture.language.compile import Compiled, compile_project
+from nurture.language.source import BEHAVIOUR_FILE, STORIES
 from nurture.rendering.renderer import Renderer
 from nurture.storage.controls import since
 from nurture.storage.database import Database, Transaction
 from nurture.storage.revisions import Moves, latest_number, revision, sources_of
+
+if TYPE_CHECKING:
+    from nurture.engine.check import Checked  # a daemon checks no templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,28 @@ def assemble(
     )
 
 
+def renderer_of(sources: Mapping[str, str], programme: Programme) -> Renderer:
+    """The renderer of these sources, under the programme's policy."""
+    return Renderer(
+        sources,
+        brand=programme.brand,
+        postal_address=programme.postal_address,
+        senders=programme.senders,
+        topics=programme.topics,
+        default_locale=programme.locale,
+        default_zone=programme.zone,
+        currency=programme.currency,
+        tracked=(programme.tracking.clicks, programme.tracking.opens) if programme.tracking else (False, False),
+    )
+
+
 def load(tx: Transaction, number: int) -> Applied:
-    """The revision with this number. Raises StorageError if it is missing or damaged."""
+    """The revision with this number, without stories and behaviour. Raises StorageError if missing or damaged."""
     stored = revision(tx, number)
     sources = sources_of(tx, number)
-    return assemble(sources, number, stored.moved if stored is not None else None, since(tx))
+    running = {path: text for path, text in sources.items() if path != BEHAVIOUR_FILE and not path.startswith(STORIES)}
+    applied = assemble(running, number, stored.moved if stored is not None else None, since(tx))
+    return replace(applied, sources=sources)
 
 
 class Newest:

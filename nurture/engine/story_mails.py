@@ -10,8 +10,8 @@ from functools import cached_property
 
 from nurture.domain.delivery import Delivery
 from nurture.domain.programme import Programme
-from nurture.engine.check import renderer_of
 from nurture.engine.resident import Resident
+from nurture.engine.revisions import renderer_of
 from nurture.engine.simulate import SENT, Answer
 from nurture.engine.simulation.lives import Render
 from nurture.engine.simulation.rendered import building

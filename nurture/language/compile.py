@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nurture.domain.campaign import Campaign
 from nurture.domain.conditions import Condition
@@ -16,8 +16,6 @@ from nurture.domain.programme import Programme
 from nurture.domain.steps import MailKind
 from nurture.domain.surveys import Survey
 from nurture.domain.tracking import FACTS_ONLY, Tracking
-from nurture.language.behaviour import Behaviour, compile_behaviour
-from nurture.language.behaviour_file import BehaviourFile
 from nurture.language.campaign_file import CampaignFile
 from nurture.language.campaigns import compile_campaign, send_ids
 from nurture.language.checks import check_campaign
@@ -49,6 +47,9 @@ from nurture.language.source import (
 from nurture.language.steps import Strict
 from nurture.language.stories import Story, compile_story
 from nurture.language.surveys import check_links, compile_surveys
+
+if TYPE_CHECKING:
+    from nurture.language.behaviour import Behaviour
 
 Model = TypeVar("Model", bound=Strict)
 
@@ -272,6 +273,9 @@ class _Project:
     def _behaviour(self, known: Known) -> Behaviour | None:
         if BEHAVIOUR_FILE not in self.sources:
             return None
+        from nurture.language.behaviour import compile_behaviour  # late: a daemon has none
+        from nurture.language.behaviour_file import BehaviourFile
+
         file, rule = self._read(BEHAVIOUR_FILE, BehaviourFile)
         return compile_behaviour(rule, self._scope(file, known)) if rule is not None else None
 

@@ -22,6 +22,7 @@ EVENTS_FILE = "campaigns/_events.yaml"
 WEBHOOKS_FILE = "campaigns/_webhooks.yaml"
 BEHAVIOUR_FILE = "campaigns/behaviour.yaml"
 BRAND_FILE = "email_templates/brand.yaml"
+STORIES = "campaigns/tests/"
 
 MAX_FILE_BYTES = 1 << 20
 MAX_FILES = 5_000

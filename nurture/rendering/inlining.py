@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from lxml import html as lxml_html
-from premailer import Premailer
 
 from nurture.rendering.flatten import OPENERS
 from nurture.rendering.places import Place, Where, guarded, not_compilable
@@ -76,9 +75,11 @@ def inline(found: Sequence[Placed], file: str) -> tuple[Inlined | None, str]:
 
 def inline_css(document: str, file: str) -> str:
     """One HTML document with its style sheet applied. Never fetches anything. Raises CompileError."""
+    from nurture.rendering.style_sheets import Inliner  # late: premailer brings requests, and few commands build a mail
+
     try:
         with _COMPILING:
-            inlined = _Premailer(
+            inlined = Inliner(
                 document,
                 strip_important=False,
                 allow_network=False,
@@ -91,29 +92,6 @@ def inline_css(document: str, file: str) -> str:
         message = f"the style sheet cannot be applied: {error}"
         raise CompileError(message, file, None, "check the <style> blocks") from None
     return str(inlined)
-
-
-_KEPT_SHEETS = 64
-_sheets: dict[tuple[str, int], tuple[Any, Any]] = {}
-
-
-class _Premailer(Premailer):  # type: ignore[misc]
-    """Premailer that reads a style sheet once: all mails of a layout share theirs, and reading it is most of the work.
-
-    Used under `_COMPILING`.
-    """
-
-    def _parse_style_rules(self, css_body: str, ruleset_index: int) -> tuple[Any, Any]:
-        key = (css_body, ruleset_index)
-        if key not in _sheets:
-            rules, leftover = super()._parse_style_rules(css_body, ruleset_index)
-            if not all(isinstance(each, tuple) for each in leftover):
-                return rules, leftover  # rules of @media are objects that premailer changes
-            if len(_sheets) >= _KEPT_SHEETS:
-                _sheets.clear()
-            _sheets[key] = (rules, leftover)
-        rules, leftover = _sheets[key]
-        return list(rules), list(leftover)
 
 
 def masked(found: Sequence[Placed]) -> tuple[str, Mask]:

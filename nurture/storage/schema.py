@@ -1,16 +1,16 @@
-"""The schema of a database: which one it has, whether we can work with it, and how it is brought forward."""
+"""The schema of a database: which one it has, whether we can work with it, and how it is brought forward.
+
+Alembic brings it forward; to ask which one it is takes a look at names alone, so that every start need not load it.
+"""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from nurture.errors import StorageError
@@ -18,6 +18,10 @@ from nurture.storage import sqlite
 from nurture.storage.database import WRITE, Database
 from nurture.storage.faults import explain
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+VERSIONS = "alembic_version"
 UPGRADE_LOCK = 0x6E757274757265  # of PostgreSQL, for one upgrade at a time
 
 
@@ -45,6 +49,8 @@ def migrations() -> Path:
 
 def configuration(connection: Connection | None = None) -> Config:
     """Alembic's configuration, for a connection whose transaction is already open."""
+    from alembic.config import Config
+
     config = Config(stdout=io.StringIO())
     config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -53,9 +59,7 @@ def configuration(connection: Connection | None = None) -> Config:
 
 def head() -> str:
     """The revision of the schema this nurture works with."""
-    found = ScriptDirectory.from_config(configuration()).get_current_head()
-    assert found is not None
-    return found
+    return max(_known())
 
 
 def current(database: Database) -> str | None:
@@ -79,6 +83,8 @@ def upgrade(database: Database) -> Upgraded:
     A SQLite file that holds something is copied first, to `<name>.before-<revision>`. PostgreSQL is not: take a dump.
     Raises StorageError for a schema this nurture does not know.
     """
+    from alembic import command
+
     before = current(database) if database.dialect == "postgresql" or database.path.exists() else None
     target = head()
     if before == target:
@@ -104,6 +110,7 @@ def upgrade(database: Database) -> Upgraded:
 def differences(database: Database) -> list[str]:
     """What the schema in the database has other than the tables of this nurture; empty when they agree."""
     from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
 
     from nurture.storage.tables import metadata
 
@@ -115,11 +122,15 @@ def differences(database: Database) -> list[str]:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(VERSIONS):
+        return None
+    found: str | None = connection.execute(text(f"SELECT version_num FROM {VERSIONS}")).scalar()  # noqa: S608
+    return found
 
 
 def _known() -> set[str]:
-    return {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
+    """Our revisions are numbers that grow, and each migration's file begins with its own."""
+    return {script.name.partition("_")[0] for script in (migrations() / "versions").glob("[0-9]*_*.py")}
 
 
 def _mismatch(database: Database, found: str) -> str:

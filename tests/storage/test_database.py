@@ -318,3 +318,11 @@ def test_a_connection_lost_in_a_commit_leaves_it_unknown_until_it_is_read_again(
             add(tx, "x")
         assert caught.value.commit_unknown
     assert names(served) == (["x"] if reaches else [])
+
+
+def test_the_revision_a_start_asks_for_by_names_of_files_is_the_head_of_the_migrations() -> None:
+    from alembic.script import ScriptDirectory
+
+    found = ScriptDirectory.from_config(schema.configuration())
+    assert schema.head() == found.get_current_head()
+    assert {script.revision for script in found.walk_revisions()} == schema._known()

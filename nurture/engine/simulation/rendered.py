@@ -11,10 +11,9 @@ from nurture.domain.needs import needs_of
 from nurture.domain.programme import Programme
 from nurture.domain.steps import Send
 from nurture.domain.tokens import Keyring
-from nurture.engine.check import renderer_of
 from nurture.engine.compose import Composer
 from nurture.engine.resident import Resident
-from nurture.engine.revisions import Applied
+from nurture.engine.revisions import Applied, renderer_of
 from nurture.engine.simulate import SENT, Answer
 from nurture.engine.simulation.lives import Render
 from nurture.errors import TemplateError

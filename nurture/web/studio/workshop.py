@@ -12,11 +12,10 @@ from nurture.engine.revisions import Applied, assemble
 from nurture.errors import ConfigurationError, StorageError
 from nurture.language.compile import compile_project
 from nurture.language.problems import Problem
+from nurture.language.source import STORIES
 from nurture.rendering.pictures import pictures_in
 from nurture.storage.database import Database
 from nurture.storage.schema import require_current
-
-STORIES = "campaigns/tests/"
 
 
 @dataclass(frozen=True, slots=True)
