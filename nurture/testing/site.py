@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -36,27 +36,26 @@ def serving(app: App, faces: Collection[Face] = EVERY_FACE, *, host: str = "127.
     ready, failed = threading.Event(), []
     server = WebServer(app, Address(host, 0), faces)
     served: list[Served] = []
-    ends: list[Callable[[], object]] = []
+    ends: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def wake() -> None:
         served[0].woken += 1
 
-    async def live() -> None:
-        over, loop = asyncio.Event(), asyncio.get_running_loop()
-        ends.append(lambda: loop.call_soon_threadsafe(over.set))
-        try:
-            await server.start(wake)
-            served.append(Served(server))
-        except BaseException as error:  # noqa: BLE001 - raised again where the test can see it
-            failed.append(error)
-            return
-        finally:
-            ready.set()
+    async def serve() -> None:
+        await server.start(wake)
+        served.append(Served(server))
+        over = asyncio.Event()
+        ends.append((asyncio.get_running_loop(), over))
+        ready.set()
         await over.wait()
         await server.stop(1.0)
 
     def work() -> None:
-        asyncio.run(live())  # what is still watching or waiting at its end is cancelled: no thread of it outlives us
+        try:
+            asyncio.run(serve())  # which also ends what a request has left behind
+        except BaseException as error:  # noqa: BLE001 - raised again where the test can see it
+            failed.append(error)
+            ready.set()
 
     thread = threading.Thread(target=work, name="site")
     thread.start()
@@ -68,5 +67,6 @@ def serving(app: App, faces: Collection[Face] = EVERY_FACE, *, host: str = "127.
     finally:
         if served:
             served[0].client.close()
-            ends[0]()
+        for loop, over in ends:
+            loop.call_soon_threadsafe(over.set)
         thread.join(PATIENCE)
