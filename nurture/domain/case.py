@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nurture.domain.campaign import Campaign
-from nurture.domain.conditions import Condition, Facts
+from nurture.domain.conditions import Facts
 from nurture.domain.delivery import CountedMail
 from nurture.domain.enrolment import Enrolment, EnrolmentState, Grant, PastEnrolment
 from nurture.domain.event import Event, plain
@@ -148,11 +148,6 @@ class Case:
         """Be due again at `at`; the earliest wish wins."""
         if at is not None and (self._wake_at is None or at < self._wake_at):
             self._wake_at = at
-
-    def wake_for(self, condition: Condition, facts: Facts) -> None:
-        """Be due again when time alone may change the answer."""
-        if condition.ages:
-            self.wake(condition.next_change(facts))
 
     def finish(self) -> Turn:
         """Close the case: the contact's next due instant, and the rows that changed."""

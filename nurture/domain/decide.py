@@ -144,9 +144,9 @@ def _first_look(case: Case) -> frozenset[str]:
     `start_on_segments`.
     """
     known = case.contact.memberships
-    names = [name for name in case.programme.watched_segments if name not in known]
-    if not names:
+    if case.programme.watched_names <= known.keys():
         return NO_SEGMENTS
+    names = [name for name in case.programme.watched_segments if name not in known]
     facts = case.facts()
     return frozenset(
         name for name in names if not case.contact.enrols or case.programme.segments[name].holds(facts) is True

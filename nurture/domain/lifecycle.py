@@ -102,9 +102,9 @@ def _move_now(case: Case, move: StageMove) -> bool:
             case.wake(at)
             return False
     if move.condition is not None:
-        facts = case.facts()
-        if not move.condition.holds(facts):
-            case.wake_for(move.condition, facts)
+        holds, change = move.condition.stands(case.facts())
+        if not holds:
+            case.wake(change)
             return False
         at = case.now
     change_stage(case, move.to, at, reason)

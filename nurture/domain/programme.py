@@ -95,6 +95,10 @@ class Programme:
         return tuple(sorted(names))
 
     @cached_property
+    def watched_names(self) -> frozenset[str]:
+        return frozenset(self.watched_segments)
+
+    @cached_property
     def watched(self) -> tuple[tuple[str, Condition], ...]:
         """The same, each with its condition."""
         return tuple((name, self.segments[name]) for name in self.watched_segments)

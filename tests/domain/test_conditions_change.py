@@ -82,6 +82,16 @@ def test_a_strict_comparison_changes_a_tick_after_the_threshold():
     assert change("now <= contact.at", contact={"at": NOW.isoformat()}) == NOW + TICK
 
 
+@pytest.mark.parametrize("op", ["<", "<=", ">", ">=", "==", "!="])
+@pytest.mark.parametrize("left", ["days_since(last('Seen'))", "count('Seen', last='3 days')", "spent(last='3 days')"])
+def test_answer_and_change_in_one_pass_are_what_each_is_alone(left: str, op: str):
+    history = {"Seen": SEEN, "Order Completed": [Event(9, "Order Completed", NOW - DAY, {"total": 2})]}
+    condition = parse_condition(f"{left} {op} 2")
+    for shift in (DAY - TICK, DAY, DAY + TICK, 2 * DAY, 9 * DAY):
+        facts = Facts(now=NOW + shift, history=history)
+        assert condition.stands(facts) == (condition.holds(facts), condition.next_change(facts))
+
+
 def test_where_may_change_its_mind_about_an_event():
     expiring = [Event(1, "Seen", NOW - DAY, {"until": (NOW + 2 * DAY).isoformat()})]
     facts = Facts(now=NOW, history={"Seen": expiring})
@@ -93,7 +103,9 @@ def test_the_end_of_the_calendar_is_no_error():
     near = datetime(9999, 12, 30, tzinfo=UTC)
     facts = Facts(now=near, contact={"at": "9999-12-31T23:59:59Z", "patience": 1e300}, history={"Seen": SEEN})
     for text in ("now > contact.at", "days_since(last('Seen')) > contact.patience", "days_since('0001-01-01') > 4"):
-        assert parse_condition(text).next_change(facts) is None
+        condition = parse_condition(text)
+        assert condition.next_change(facts) is None
+        assert condition.stands(facts) == (condition.holds(facts), None)
 
 
 @settings(max_examples=300, deadline=None)

@@ -7,11 +7,12 @@ differences and products with what does not move, or both are bare. So each side
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from nurture.domain.expression.evaluate import compiled, entering, seen_events, truth
+from nurture.domain.event import Event
+from nurture.domain.expression.evaluate import compiled, entering, seen_events, summed, truth
 from nurture.domain.expression.facts import Facts
 from nurture.domain.expression.tree import (
     Compare,
@@ -26,7 +27,7 @@ from nurture.domain.expression.tree import (
     children,
     moving,
 )
-from nurture.domain.expression.values import as_instant, compare, kind_of_value
+from nurture.domain.expression.values import OPERATORS, as_instant, compare, kind_of_value
 
 Changes = Callable[[Facts], datetime | None]
 Standing = Callable[[Facts], tuple[bool | None, datetime | None]]
@@ -61,7 +62,8 @@ def standing(node: Node) -> Standing:
         return lambda facts: (judge(facts), None)
     if isinstance(node, Every | Either):
         return _joined_standing(node)
-    return lambda facts: (judge(facts), change(facts))
+    found = _window_standing(node) or _age_standing(node) if isinstance(node, Compare) else None
+    return found or (lambda facts: (judge(facts), change(facts)))
 
 
 def never(_: Facts) -> datetime | None:
@@ -158,7 +160,7 @@ def _compare_changes(node: Compare) -> Changes:
     steps = _first_of([changes(node.left), changes(node.right)])
     if moving(node.left) is moving(node.right):
         return steps  # nothing moves, or both do at the same pace
-    before = _age_reached(node) or _Crossing(node).before
+    before = _age_before(node) or _Crossing(node).before
 
     def find(facts: Facts) -> datetime | None:
         step = steps(facts)
@@ -167,8 +169,55 @@ def _compare_changes(node: Compare) -> Changes:
     return find
 
 
-def _age_reached(node: Compare) -> Before | None:
-    """`days_since(...)` against a whole number of days, the usual case, in one sum: see `_Crossing` for all others."""
+def _window_standing(node: Compare) -> Standing | None:
+    """How often or how much within a window, against a number: looked up once for the answer and for its end."""
+    past, right, apply = node.left, node.right, OPERATORS[node.op]
+    if not isinstance(past, Past) or past.window is None or past.where is not None or not isinstance(right, Literal):
+        return None
+    if past.word not in {"count", "orders", "spent"} or type(right.value) not in {int, float}:
+        return None
+    find, length, wanted = seen_events(past), past.window.length, right.value
+    measured: Callable[[Sequence[Event]], float] = summed if past.word == "spent" else len
+
+    def stand(facts: Facts) -> tuple[bool | None, datetime | None]:
+        events = find(facts)
+        return apply(measured(events), wanted), events[0].at + length if events else None
+
+    return stand
+
+
+def _age_standing(node: Compare) -> Standing | None:
+    """An age is reached at one instant: before it the answer is one, from it on the other for good."""
+    reached, judge, is_below = _age_reached(node), truth(node), node.op in {"<", "<="}
+    if reached is None or changes(node.left) is not never:
+        return None
+
+    def stand(facts: Facts) -> tuple[bool | None, datetime | None]:
+        at = reached(facts)
+        if at is None:
+            return judge(facts), None
+        return (not is_below, None) if facts.now >= at else (is_below, at)
+
+    return stand
+
+
+def _age_before(node: Compare) -> Before | None:
+    reached = _age_reached(node)
+    if reached is None:
+        return None
+
+    def before(end: datetime, facts: Facts) -> datetime | None:
+        at = reached(facts)
+        return at if at is not None and facts.now < at <= end else None
+
+    return before
+
+
+def _age_reached(node: Compare) -> Changes | None:
+    """`days_since(...)` against a whole number of days, the usual case, in one sum: see `_Crossing` for all others.
+
+    The instant from which on it comes out differently; None when it is unknown, or beyond all calendars.
+    """
     age, days = node.left, node.right
     if (
         not isinstance(age, DaysSince)
@@ -181,14 +230,11 @@ def _age_reached(node: Compare) -> Before | None:
         return None
     origin, length = compiled(age.operand), _DAY * days.value + (_TICK if node.op in {">", "<="} else _NO_TIME)
 
-    def before(end: datetime, facts: Facts) -> datetime | None:
+    def reached(facts: Facts) -> datetime | None:
         since = as_instant(origin(facts))
-        if since is None or length > _HORIZON - since:
-            return None
-        reached = since + length
-        return reached if facts.now < reached <= end else None
+        return None if since is None or length > _HORIZON - since else since + length
 
-    return before
+    return reached
 
 
 class _Crossing:

@@ -202,7 +202,7 @@ def _past(node: Past) -> Asked:
     if node.word in {"count", "orders"}:
         return lambda facts: len(find(facts))
     if node.word == "spent":
-        return lambda facts: _sum(find(facts))
+        return lambda facts: summed(find(facts))
     which = -1 if node.word == "last" else 0
 
     def pick(facts: Facts) -> Event | None:
@@ -221,7 +221,7 @@ def _ever(node: Past) -> Asked:
         case "count" | "orders":
             return lambda facts: len(facts.history.get(name, ()))
         case "spent":
-            return lambda facts: _sum(facts.history.get(name, ()))
+            return lambda facts: summed(facts.history.get(name, ()))
     which = -1 if node.word == "last" else 0
 
     def pick(facts: Facts) -> Event | None:
@@ -231,7 +231,7 @@ def _ever(node: Past) -> Asked:
     return pick
 
 
-def _sum(events: Sequence[Event]) -> float:
+def summed(events: Sequence[Event]) -> float:
     """Rounded: amounts are money, and 0.1 + 0.2 must be 0.3 in every back end."""
     return round(math.fsum([amount_of(event.properties, AMOUNTS) for event in events]), 6)
 
