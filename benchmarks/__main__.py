@@ -28,6 +28,7 @@ from benchmarks import (
     signing,
     simulate,
     startup,
+    studio,
     turns,
     validate,
     whole_path,
@@ -79,6 +80,7 @@ ROWS: dict[str, Callable[..., list[Figure]]] = {
     "plan": plan.measure,
     "audience": audience.measure,
     "lateness": lateness.measure,
+    "studio": studio.measure,
 }
 
 

@@ -30,7 +30,29 @@ FRAME_HEADERS = {"Content-Security-Policy": FRAME_POLICY, "X-Frame-Options": "SA
 LOOKS = ("light", "dark")
 
 
+class Shown:
+    """The sheets made last, by mail and person: the frames of a page show what it tells of, and are not made again."""
+
+    MOST = 8
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str | None], tuple[Applied, Sheet]] = {}
+
+    def put(self, applied: Applied, person: str | None, made: Sheet) -> None:
+        self._made.pop((made.mail.name, person), None)
+        self._made[made.mail.name, person] = applied, made
+        if len(self._made) > self.MOST:
+            del self._made[next(iter(self._made))]
+
+    def get(self, applied: Applied, person: str | None, name: str) -> Sheet | None:
+        """None where the files have changed since."""
+        of, made = self._made.get((name, person), (None, None))
+        return made if of is applied else None
+
+
 def mount(router: APIRouter, desk: Desk) -> None:
+    shown = Shown()
+
     @router.get("/mails")
     async def every(request: Request) -> Response:
         files = await desk.files()
@@ -47,6 +69,7 @@ def mount(router: APIRouter, desk: Desk) -> None:
         mail = _mail(files.applied, name)
         person = _person(request)
         made = await desk.site.threads.run(_sheet, desk, files.applied, mail, person)
+        shown.put(files.applied, person, made)
         around = [one.name for one in mails(files.applied)]
         place = around.index(mail.name)
         return desk.answer(
@@ -71,9 +94,10 @@ def mount(router: APIRouter, desk: Desk) -> None:
         files = await desk.files()
         if files.applied is None:
             raise Refusal(404, "The files have errors.")
-        made = await desk.site.threads.run(
-            _sheet, desk, files.applied, _mail(files.applied, name), _person(request), False
-        )
+        mail, person = _mail(files.applied, name), _person(request)
+        made = shown.get(files.applied, person, mail.name)
+        if made is None:
+            made = await desk.site.threads.run(_sheet, desk, files.applied, mail, person, False)
         return framed(made.previewed.composed.rendered.html if made.previewed else "", _text(made), look)
 
     @router.post("/send/{name:path}")

@@ -11,6 +11,7 @@ from httpx import Response
 
 from nurture.domain.contact import Consent, Contact, SuppressionReason
 from nurture.engine.people import suppress
+from nurture.engine.retention import forget_unconfirmed
 from nurture.storage.contacts import export, find
 from nurture.testing.house import ANA, House
 from nurture.testing.signup import CONFIRM, PROJECT
@@ -164,3 +165,21 @@ def test_a_form_speaks_the_language_that_is_asked_for(house: House, site: Served
         assert "Haluan kirjeitänne." in told.text
         assert told.headers["content-language"] == "fi"
     assert site.client.get("/s/other").status_code == 404
+
+
+def test_who_never_says_yes_is_forgotten_after_thirty_days_and_may_be_asked_again(house: House, site: Served) -> None:
+    house.tell("Viewed", ANA)
+    sign_up(house, site, ANA)
+    sign_up(house, site)
+    sign_up(house, site, "sure@people.example")
+    site.client.post(link_in_mail(house, "sure@people.example"))
+    house.live_until("+29 days")
+    assert forget_unconfirmed(house.database, house.now) == 0
+    house.live_until("+2 days")
+    assert forget_unconfirmed(house.database, house.now) == 1
+    assert contact(house) is None
+    assert contact(house, ANA) is not None, "she was here before"
+    assert contact(house, "sure@people.example").consent is Consent.GRANTED
+    assert sign_up(house, site).status_code == 200
+    house.live_until("+1 minute")
+    assert contact(house) is not None
