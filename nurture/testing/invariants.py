@@ -22,8 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email import message_from_bytes
 from email.utils import getaddresses
 from itertools import pairwise
 from typing import Any
@@ -44,6 +43,7 @@ _OPEN = frozenset({"planned", "claimed", "gated", "deferred"})
 _BEHIND_THE_GATE = frozenset({"sent", "unknown", "gated"})
 _TERMINAL = ("sent", "rejected", "expired", "unknown", "cancelled", "skipped")
 _TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]{43}|[A-Za-z2-7]{52})(?![A-Za-z0-9_-])")
+_MESSAGE_ID = re.compile(rb"^Message-ID:\s*<([^>]+)>", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]*\w")
 
 
@@ -208,25 +208,25 @@ def _hers(copy: Received, mails: Mapping[Key, Mailed], keys: Keyring) -> Iterato
     mail = mails.get(key) if key is not None else None
     if mail is None:  # erased since
         return
-    parsed = message_from_bytes(copy.data, policy=policy.default)
-    assert isinstance(parsed, EmailMessage)
-    shown = [address for _, address in getaddresses([str(parsed["To"])])]
+    head = re.sub(r"\r\n(?=[ \t])", "", copy.data.partition(b"\r\n\r\n")[0].decode())
+    shown = [address for _, address in getaddresses(re.findall(r"(?im)^To: *(.*?)\r?$", head))]
     hers = {str(wire_address(mail.email))} if mail.email else {copy.recipient}
     if {*copy.recipients, *shown, *hers} != hers or len(copy.recipients) != 1:
         yield f"I6 the mail {key} has another recipient, To or contact than the other two say"
     if keys.read(Purpose.RETURN_PATH, copy.sender.partition("@")[0].rpartition("+")[2]) != key:
         yield f"I6 the return path of the mail {key} is not hers"
-    for token in _tokens(parsed):
+    for token in _tokens(head, copy.data):
         for purpose in Purpose:
             owner = keys.read(purpose, token)
             if owner is not None and owner != key:
                 yield f"I6 the mail {key} holds a {purpose} token of {owner}"
 
 
-def _tokens(mail: EmailMessage) -> set[str]:
-    parts = [str(value) for value in mail.values()]
-    parts += [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]
-    return {token for part in parts for token in _TOKEN.findall(part)}
+def _tokens(head: str, data: bytes) -> set[str]:
+    mail = message_from_bytes(data)  # by the old policy, which is a hundred times as quick as the one that knows fields
+    parts = [part.get_payload(decode=True) for part in mail.walk() if part.get_content_maintype() == "text"]
+    texts = [head, *(part.decode("utf-8", "replace") for part in parts if isinstance(part, bytes))]
+    return {token for each in texts for token in _TOKEN.findall(each)}
 
 
 def _in_order(mails: Mapping[Key, Mailed]) -> Iterator[str]:
@@ -253,9 +253,8 @@ def _told_nobody(logs: Iterable[str], secret: str) -> Iterator[str]:
 
 def message_id(copy: Received) -> str:
     """Without its angle brackets."""
-    head = copy.data.partition(b"\r\n\r\n")[0].decode("ascii", "replace")
-    found = re.search(r"^Message-ID:\s*<([^>]+)>", head, re.IGNORECASE | re.MULTILINE)
-    return found[1] if found else ""
+    found = _MESSAGE_ID.search(copy.data, 0, copy.data.find(b"\r\n\r\n"))
+    return found[1].decode("ascii", "replace") if found else ""
 
 
 def _named(mail: Mailed) -> str:

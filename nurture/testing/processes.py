@@ -181,7 +181,7 @@ class Shop:
             return Counter(tx.execute(text("SELECT state FROM deliveries")).scalars())
 
     def until_sent(self, number: int, seconds: float = 60) -> None:
-        until(lambda: len(self.server.messages) >= number, seconds, f"{number} mails, {len(self.server.messages)} went")
+        until(lambda: self.server.taken >= number, seconds, f"{number} mails, {self.server.taken} went")
 
     def until_settled(self, number: int, seconds: float = 60) -> None:
         def settled() -> bool:

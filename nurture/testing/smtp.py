@@ -143,6 +143,7 @@ class ScriptedServer:
         self.context = certificate.server_context() if certificate else None
         self.implicit_tls = implicit_tls
         self.copies: list[Received] = []
+        self.taken = 0  # how many `messages` there are
         self.commands: list[str] = []
         self.violations: list[str] = []
         self.connections = 0
@@ -367,6 +368,7 @@ class _Dialogue:
         kept = len(self.server.copies)
         if envelope.recipients:
             self.server.copies.append(copy)
+            self.server.taken += 1
         ordinary = (
             b"250 2.0.0 queued as %d\r\n" % (kept + 1) if envelope.recipients else b"554 5.5.1 no valid recipients\r\n"
         )
@@ -374,6 +376,7 @@ class _Dialogue:
         reply = b"" if act.silent else (act.reply or ordinary)
         if envelope.recipients and reply[:3].isdigit():
             self.server.copies[kept] = replace(copy, code=int(reply[:3]))
+            self.server.taken -= reply[:1] != b"2"
         await self.play(act, ordinary)
 
     async def on_rset(self, line: str) -> None:

@@ -46,7 +46,7 @@ def test_daemons_that_die_and_a_server_that_restarts_lose_nothing_and_repeat_not
     for daemon in fleet:
         daemon.until_started()
     for number in range(kills):
-        until(lambda at=(number + 1) * people // (kills + 3): len(server.messages) >= at, seconds, "so many mails")
+        until(lambda at=(number + 1) * people // (kills + 3): server.taken >= at, seconds, "so many mails")
         place = chance.randrange(daemons)
         fleet[place].kill()
         fleet[place].wait()

@@ -130,7 +130,7 @@ def at_random(shop: Shop, server: ScriptedServer, *, people: int, kills: int, se
         daemon.until_started()
     for _ in range(kills):
         shop.people(people // kills)
-        shop.until_sent(len(server.messages) + chance.randrange(people // kills // 10, people // kills // 2))
+        shop.until_sent(server.taken + chance.randrange(people // kills // 10, people // kills // 2))
         place = chance.randrange(2)
         pair[place].kill()
         pair[place].wait()
