@@ -9,10 +9,11 @@ import pytest
 
 from nurture.domain.tokens import Purpose
 from nurture.engine import signup
-from nurture.testing.browser import DESK, PHONE, Browser, browsing, by_keyboard, faults
+from nurture.testing.browser import DESK, PHONE, Browser, browsing, by_keyboard, complaints, faults
 from nurture.testing.house import House
 from nurture.testing.signup import CONFIRM, PROJECT
 from nurture.testing.site import Served
+from nurture.web.pages.languages import TRANSLATED
 
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
@@ -28,6 +29,16 @@ preheader: Somebody gave this address in our sign-up form, with these words
 ---
 <p><a href="{{ confirm_url }}">Yes</a></p>
 """
+SURVEY = """\
+surveys:
+  nps:
+    event: Score Given
+    attribute: score
+    answers: [0, 5, 10]
+    texts:
+      en: {question: Would you tell a friend?, thanks: Thank you!, answers: {"0": "No, never"}}
+      fi: {question: Kertoisitko ystävälle?, thanks: Kiitos!}
+"""
 NEA = "nea@people.example"
 SCREENS = pytest.mark.parametrize(
     ("width", "dark", "scripts"), [(PHONE, False, False), (PHONE, True, True), (DESK, False, True), (DESK, True, False)]
@@ -40,7 +51,7 @@ PAGES = (
 
 @pytest.fixture
 def house(build: Callable[..., House]) -> House:
-    return build(ONE_MAIL, CONFIRM, project=PROJECT, templates={"ask": ASK})
+    return build(ONE_MAIL, CONFIRM, project=PROJECT + SURVEY, templates={"ask": ASK})
 
 
 @pytest.fixture
@@ -95,3 +106,28 @@ def test_the_keyboard_reaches_every_field_and_button(
         page.goto(site.url + link("/p/", Purpose.PREFERENCES))
         reached = by_keyboard(page)
         assert {"choice=topics", "choice=pause", "choice=export", "choice=erase"} <= set(reached)
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_page_is_sound_in_every_language(
+    ana: House, site: Served, link: Callable[..., str], browser: Browser, language: str
+) -> None:
+    """The widest words stand on the narrowest screen, and scripts are off."""
+    with browser.page(width=PHONE, scripts=False, language=language) as page:
+        page.goto(site.url + link("/v/", Purpose.VIEW))
+        assert complaints(page) == [], "the page is the mail itself"
+        page.goto(site.url + link("/u/", Purpose.UNSUBSCRIBE))
+        assert faults(page) == []
+        page.goto(site.url + link("/p/", Purpose.PREFERENCES))
+        assert faults(page) == []
+        assert page.locator("html").get_attribute("lang") == language
+        page.locator("select[name=days]").select_option("14")
+        page.locator("button[value=fewer]").click()
+        assert page.locator("select[name=days]").input_value() == "14"
+        assert faults(page) == []
+        page.goto(site.url + link("/a/", Purpose.ANSWER) + "/nps/10")
+        assert faults(page) == []
+        assert page.locator("input:checked").input_value() == "10"
+        page.locator("main button").first.click()
+        assert page.get_by_text("Kiitos!" if language == "fi" else "Thank you!").first.is_visible()
+        assert faults(page) == []
