@@ -10,6 +10,7 @@ import pytest
 from nurture.engine.audit import audit
 from nurture.engine.simulation.population import Population
 from nurture.engine.simulation.rendered import rendering
+from nurture.language.compile import compile_project
 from nurture.language.source import read_project
 from nurture.storage.database import Database
 from nurture.testing.house import House
@@ -28,7 +29,7 @@ def lives_alike(database: Database, folder: Path, people: int, days: int, seed: 
         # The simulator has no slow relay: real seconds on a busy machine must not become one.
         house = House(database, folder, STARTER, server, start=BEGIN, relay={"timeouts": PATIENT})
         house.apply()
-        programme, behaviour = house.app.applied().programme, house.app.applied().compiled.behaviour
+        programme, behaviour = house.app.applied().programme, compile_project(STARTER).behaviour
         assert behaviour is not None
         end = BEGIN + timedelta(days=days)
         population = Population(behaviour, people, seed, BEGIN, end)
