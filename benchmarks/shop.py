@@ -1,6 +1,7 @@
 """The project that is measured: one campaign, one marketing mail of a given size, and people who are due for it.
 
-The mail is an ordinary one: a style sheet of sixty rules, a table layout, personal texts, a list of products, links.
+The mail is an ordinary one: a style sheet of sixty rules, a table layout, personal texts, a list of products, and links
+that are tracked, for everybody has agreed to it.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ topics:
   tips: {title: Tips and tutorials, description: Twice a month.}
 categories: [value]
 consent: {granted_by: [Signed Up]}
+tracking: {clicks: true, opens: false, consent: clicks_seen}
 caps:
   - {max: 2, per: 20 hours}
   - {max: 5, per: 7 days}
@@ -315,7 +317,7 @@ def _signed_up(numbers: Sequence[int], at: datetime) -> list[IncomingEvent]:
             at=at,
             email=email(number),
             message_id=f"signed-up-{number}",
-            traits={"first_name": FIRST_NAMES[number % len(FIRST_NAMES)]},
+            traits={"first_name": FIRST_NAMES[number % len(FIRST_NAMES)], "clicks_seen": True},
             properties=start_data(number),
         )
         for number in numbers

@@ -1,4 +1,4 @@
-"""The whole way of a mail: due, turn, caps, render, signed links, SMTP to a sink, durable gate and outcome.
+"""The whole way of a mail: due, turn, caps, render, tracked links, SMTP to a sink, durable gate and outcome.
 
 Beside it, in the same rounds: a C program that sends constant bytes of the same size, and what others would use.
 """
