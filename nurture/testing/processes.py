@@ -178,7 +178,8 @@ class Shop:
 
     def states(self) -> Counter[str]:
         with self.app.database.read() as tx:
-            return Counter(tx.execute(text("SELECT state FROM deliveries")).scalars())
+            rows = tx.execute(text("SELECT state, count(*) FROM deliveries GROUP BY state"))
+            return Counter({row[0]: row[1] for row in rows})
 
     def until_sent(self, number: int, seconds: float = 60) -> None:
         until(lambda: self.server.taken >= number, seconds, f"{number} mails, {self.server.taken} went")

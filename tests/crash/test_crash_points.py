@@ -44,7 +44,7 @@ POINTS = {
     "outcome written, not committed": (f"{Q}.outcomes:record_outcomes", "after", 2, 1),
     "outcome committed": (f"{E}.dispatch:Dispatcher._record", "after", 2, 1),
     # what the wire says of a person
-    "bounce not judged": (f"{E}.feedback:dead_address", "before", 3, 1),
+    "bounce not judged": (f"{E}.feedback:told_of", "before", 3, 1),
     "bounce not stored": (f"{Q}.events:store_events", "before", 1, 1),
     "bounce stored, not committed": (f"{Q}.events:store_events", "after", 1, 1),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from nurture.testing.processes import Shop, until
 from nurture.testing.smtp import ScriptedServer
 
-CONNECTIONS = 4
+CONNECTIONS = 8
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,7 @@ def test_daemons_that_die_and_a_server_that_restarts_lose_nothing_and_repeat_not
         fleet[place].until_started()  # with no database at its start it would say so and end
         if number == kills // 2:
             postgres_server.crash_and_restart()
+    until(lambda: server.taken >= people - CONNECTIONS * kills, seconds, "nearly all mails")
     until(lambda: everything_is_settled(shop), seconds, str(shop.states()))
     assert [each.end() for each in fleet] == [0] * daemons
     for each in fleet:

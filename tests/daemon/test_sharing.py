@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from nurture.testing.marks import FIRST_ON_POSTGRES
 from nurture.testing.processes import Shop
+from nurture.testing.smtp import Act, ScriptedServer
 
 
 @FIRST_ON_POSTGRES
-def test_two_daemons_share_what_is_due_and_mail_nobody_twice(shop: Shop) -> None:
+def test_two_daemons_share_what_is_due_and_mail_nobody_twice(shop: Shop, server: ScriptedServer) -> None:
+    server.script["RCPT"] = Act(delay=0.1)  # seconds of work for one alone, so that the other comes round to its share
     first, second = shop.start(), shop.start()
     first.until_started()
     second.until_started()
