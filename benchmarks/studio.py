@@ -17,7 +17,11 @@ from benchmarks.turns import ROOT
 
 MAIL, TEMPLATE = "welcome/best-of", Path("email_templates/welcome/best-of.html")
 # The frame stands in a box of its own, which no script may look into: Playwright can, from outside.
-FRAME = 'iframe[title="The mail on a desktop, light"]'
+TITLE = "The mail on a desktop, light"
+FRAME = f'iframe[title="{TITLE}"]'
+# When the frame was last loaded, ms since the epoch; to ask for its text takes Playwright up to half a second.
+WATCH = """title => document.addEventListener(
+    "load", event => { if (event.target.title === title) window.loaded = Date.now(); }, true)"""
 
 
 def measure(*, quick: bool = False) -> list[Figure]:
@@ -39,13 +43,14 @@ def measure(*, quick: bool = False) -> list[Figure]:
             with browser.page() as page:
                 page.goto(f"{_address(studio)}/mail/{MAIL}")
                 page.wait_for_selector("#live.well")
+                page.evaluate(WATCH, TITLE)
                 text = (project / TEMPLATE).read_text(encoding="utf-8")
                 taken = []
                 for number in range(4 if quick else 21):
-                    begun = time.perf_counter()
+                    begun = 1000 * time.time()
                     (project / TEMPLATE).write_text(text.replace("</p>", f" take {number:03}</p>", 1), encoding="utf-8")
                     page.frame_locator(FRAME).get_by_text(f"take {number:03}").wait_for(state="attached")
-                    taken.append(1000 * (time.perf_counter() - begun))
+                    taken.append(page.evaluate("window.loaded") - begun)
                     page.wait_for_timeout(200)
         finally:
             studio.terminate()
@@ -54,7 +59,7 @@ def measure(*, quick: bool = False) -> list[Figure]:
     return [
         Figure(
             what, statistics.median(taken), "ms", at_most=300, against=f"worst of {len(taken)}: {taken[-1]:.0f} ms",
-            how="wall clock in Chromium, from the write to the text in the frame; 80 ms wait until an editor has done",
+            how="wall clock in Chromium, from the write to the load of the frame that shows it",
         )
     ]  # fmt: skip
 
